@@ -1,0 +1,91 @@
+"""Ranking losses: what a loss sees (`Scores`, `Epoch`) and what it is (`Loss`). One file here is one loss.
+
+A loss sees scores, not the model: it gathers nothing, knows no optimiser and takes no step. `d_j = s_j - s_i` below is
+the score of negative j minus the score of the positive, so a negative `d_j` is a well-ordered pair.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from rankbench.data.interactions import Interactions
+from rankbench.params import Configurable, Value, param
+
+__all__ = ["Epoch", "Loss", "Scores", "param"]
+
+
+@dataclass
+class Scores:
+    """The scores of one batch of B positives with N negatives each.
+
+    Args:
+        pos: (B,) float, score of the positive; carries gradients.
+        neg: (B, N) float, scores of the negatives; carries gradients.
+        user: (B,) int64, the user of each example.
+        pos_item: (B,) int64, the positive item.
+        neg_item: (B, N) int64, the negative items.
+        measure_similarity: computes `similarity` when a loss asks for it.
+    """
+
+    pos: Tensor
+    neg: Tensor
+    user: Tensor
+    pos_item: Tensor
+    neg_item: Tensor
+    measure_similarity: Callable[[], Tensor]
+
+    @cached_property
+    def similarity(self) -> Tensor:
+        """(B, N) cosine of the item vectors of the positive and each negative, detached; computed on first use."""
+        return self.measure_similarity()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a loss may look at between two epochs; nothing in it carries gradients.
+
+    Args:
+        number: the epoch about to begin, from 0.
+        train: the train interactions.
+        draw: `draw(user)` gives (b, N) int64 fresh negatives of the users (b,) int64.
+        score: `score(user, item)` gives the (b, M) scores of the items (b, M) int64.
+    """
+
+    number: int
+    train: Interactions
+    draw: Callable[[Tensor], Tensor]
+    score: Callable[[Tensor, Tensor], Tensor]
+
+
+class Loss(Configurable, nn.Module, ABC):
+    """A ranking loss: `forward` returns one value per example, whose mean is minimised.
+
+    Class attributes:
+        score: "cosine" (vectors are normalised first, in training and in evaluation) or "dot".
+        provenance: "paper", or "reading" for our reading of a paper whose formulas are not public.
+        paper: the source.
+        training: the `TrainSpec` values that the loss is published with, its defaults.
+    """
+
+    score: ClassVar[Literal["cosine", "dot"]] = "cosine"
+    provenance: ClassVar[Literal["paper", "reading"]] = "paper"
+    paper: ClassVar[str] = ""
+    training: ClassVar[Mapping[str, Value]] = {}
+
+    def __init__(self, **values: Value) -> None:
+        nn.Module.__init__(self)
+        Configurable.__init__(self, **values)
+
+    def bind(self, train: Interactions) -> None:
+        """Create the buffers that depend on the data; called once before training."""
+
+    def refresh(self, epoch: Epoch) -> None:
+        """Update state between epochs; called without gradients before each epoch."""
+
+    @abstractmethod
+    def forward(self, s: Scores) -> Tensor:
+        """Return the loss (B,) of each example."""
