@@ -1,0 +1,39 @@
+"""LightGCN: matrix factorisation smoothed over the user-item graph."""
+
+import torch
+from torch import Tensor
+
+from rankbench.backbones import Backbone, initial, param
+from rankbench.data.interactions import Interactions
+from rankbench.sparse import Graph
+
+
+class LightGCN(Backbone):
+    r"""Light graph convolution: embeddings averaged over the layers of a linear propagation.
+
+    $$E^{(l+1)} = A E^{(l)}, \quad E = \frac{1}{L + 1} \sum_{l=0}^{L} E^{(l)}, \quad
+      A_{ui} = \frac{1}{\sqrt{|P_u| |P_i|}}$$
+
+    He, Deng, Wang, Li, Zhang, Wang: LightGCN: Simplifying and powering graph convolution network for recommendation.
+    SIGIR 2020, arXiv 2002.02126.
+    """
+
+    paper = "He et al., SIGIR 2020, arXiv 2002.02126"
+
+    layers: int = param(2, "propagation steps, L", at_least=1, grid=(1, 2, 3))
+
+    def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
+        """Create the two embedding tables and the graph."""
+        self.user = initial(train.n_users, dim, init, generator)  # (U, d)
+        self.item = initial(train.n_items, dim, init, generator)  # (I, d)
+        self.graph = Graph(train)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Return the vectors after propagation."""
+        layer = torch.cat([self.user, self.item])  # (U + I, d)
+        total = layer  # (U + I, d)
+        for _ in range(self.layers):
+            layer = self.graph.product(layer)  # (U + I, d)
+            total = total + layer  # (U + I, d)
+        mean = total / (self.layers + 1)  # (U + I, d)
+        return mean[: len(self.user)], mean[len(self.user) :]
