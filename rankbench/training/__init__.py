@@ -1,0 +1,1 @@
+"""Training: the one loop, its optimiser, early stopping and checkpoints."""

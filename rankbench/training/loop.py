@@ -1,0 +1,173 @@
+"""The one training loop. It yields its progress and returns the trained vectors; it prints nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankbench import parallel
+from rankbench.backbones import Backbone
+from rankbench.data.interactions import Interactions, Split
+from rankbench.evaluation.evaluate import validate, vectors_for
+from rankbench.losses import Epoch, Loss, Scores
+from rankbench.randomness import key, permutation
+from rankbench.sampling import UniformNegatives
+from rankbench.scoring import products, score, similarity
+from rankbench.spec import TrainSpec
+from rankbench.training.checkpoint import Checkpoint
+from rankbench.training.progress import EpochEnd, Step
+from rankbench.training.selection import Best, Selection
+
+
+@dataclass
+class Trained:
+    """What a training ends with.
+
+    Args:
+        vectors: by validation set, the (user, item) vectors, ready to be scored, of the epoch that it chose.
+        best: by validation set, the epoch that it chose and its value.
+        curve: every epoch.
+        diverged: why training stopped early with a loss or parameters that are not finite; empty when it did not.
+    """
+
+    vectors: dict[str, tuple[Tensor, Tensor]]
+    best: dict[str, Best]
+    curve: list[EpochEnd]
+    diverged: str = ""
+
+
+@dataclass
+class Training:
+    """One training: data, model, optimiser and everything that a checkpoint holds.
+
+    Args:
+        split: the data; validation reads `split.valids`, nothing reads `split.tests`.
+        loss, backbone: fresh, not yet bound.
+        spec: how to train.
+        seed: the seed that every random number is a function of.
+        device: where to train.
+        checkpoint: the file to save progress in and to resume from, if any.
+    """
+
+    split: Split
+    loss: Loss
+    backbone: Backbone
+    spec: TrainSpec
+    seed: int
+    device: torch.device
+    checkpoint: Path | None = None
+    curve: list[EpochEnd] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        train, spec = self.split.train, self.spec
+        generator = torch.Generator().manual_seed(key(self.seed, "init") >> 1)
+        self.backbone.bind(train, spec.dim, spec.init, generator)
+        self.loss.bind(train)
+        self.backbone.to(self.device)
+        self.loss.to(self.device)
+        parameters = [*self.backbone.parameters(), *self.loss.parameters()]
+        self.optimiser = torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
+        self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
+        self.sampler = UniformNegatives.outside(train)
+
+    def run(self) -> Generator[Step | EpochEnd, None, Trained]:
+        """Train until the last epoch or until validation stops improving; yield progress, return the result."""
+        saved = Checkpoint(self.checkpoint, self) if self.checkpoint else None
+        if saved:
+            saved.resume()
+        for epoch in range(len(self.curve), self.spec.epochs):
+            if self.selection.done:
+                break
+            started = time.perf_counter()
+            mean_loss = yield from self._epoch(epoch)
+            trained = time.perf_counter()
+            if not math.isfinite(mean_loss):
+                return self._result(f"the loss became {mean_loss} in epoch {epoch + 1}")
+            valid = self._validate(epoch + 1)
+            end = EpochEnd(epoch + 1, mean_loss, valid, trained - started, time.perf_counter() - trained)
+            self.curve.append(end)
+            if saved:
+                saved.save()
+            yield end
+        return self._result()
+
+    def vectors(self) -> tuple[Tensor, Tensor]:
+        """Return the user and item vectors whose inner product is the score."""
+        return vectors_for(self.loss.score, *self.backbone())
+
+    def _epoch(self, epoch: int) -> Generator[Step, None, float]:
+        """Take one pass over the train interactions and return the mean loss."""
+        self._refresh(epoch)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)  # ()
+        done, size = 0, len(self.split.train)
+        for user, pos, neg in self._batches(epoch):
+            total += self._step(user, pos, neg) * len(user)
+            done += len(user)
+            yield Step(epoch + 1, self.spec.epochs, done, size)
+        return float(total) / size
+
+    def _step(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
+        self.optimiser.zero_grad(set_to_none=True)
+        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
+        pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
+        scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
+        value = self.loss(scores).mean()  # ()
+        value.backward()
+        self.optimiser.step()
+        return value.detach()
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield users (B,), positives (B,) and negatives (B, N) of each batch; the next is drawn during the current."""
+        train, B = self.split.train, self.spec.batch_size
+        order = permutation(key(self.seed, "shuffle", epoch), len(train))  # (nnz,)
+        drawn = parallel.ahead(self._batch, train, epoch, order[:B])
+        for start in range(B, len(train) + B, B):
+            batch = drawn()
+            if start < len(train):
+                drawn = parallel.ahead(self._batch, train, epoch, order[start : start + B])
+            yield batch
+
+    def _batch(self, train: Interactions, epoch: int, row: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        user = train.users[row].astype(np.int64)  # (B,)
+        pos = train.items[row].astype(np.int64)  # (B,)
+        negatives = key(self.seed, "negatives", epoch)
+        users, items, rows = (torch.from_numpy(a).to(self.device) for a in (user, pos, row))  # (B,) each
+        return users, items, self.sampler.draw(negatives, rows, users, self.spec.negatives)
+
+    @torch.no_grad()
+    def _refresh(self, epoch: int) -> None:
+        drawn = key(self.seed, "refresh", epoch)
+        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
+
+        def draw(user: Tensor) -> Tensor:
+            return self.sampler.draw(drawn, user, user, self.spec.negatives)  # (b, N)
+
+        def score_items(user: Tensor, item: Tensor) -> Tensor:
+            return products(user_vec[user], item_vec, item.to(torch.int32))  # (b, M)
+
+        self.loss.refresh(Epoch(epoch, self.split.train, draw, score_items))
+
+    @torch.no_grad()
+    def _validate(self, epoch: int) -> dict[str, float]:
+        if epoch % self.spec.eval_every and epoch != self.spec.epochs:
+            return {}
+        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
+        values = {name: validate(user_vec, item_vec, self.split, name) for name in self.split.valids}
+        self.selection.observe(epoch, values, self.backbone.state_dict())
+        return values
+
+    @torch.no_grad()
+    def _result(self, diverged: str = "") -> Trained:
+        vectors = {}
+        for name, best in self.selection.best.items():
+            if best.state:
+                self.backbone.load_state_dict(best.state)
+                vectors[name] = tuple(v.clone() for v in self.vectors())
+        return Trained(vectors, self.selection.best, self.curve, diverged)  # type: ignore[arg-type]

@@ -1,0 +1,24 @@
+"""What a training reports while it runs: events that the command line draws."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress within an epoch: `done` of `total` interactions of epoch `epoch` (from 1) of `epochs`."""
+
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """The end of an epoch: mean loss, seconds, and the validation NDCG@20 by set where it was measured."""
+
+    epoch: int
+    loss: float
+    valid: dict[str, float]
+    train_seconds: float
+    valid_seconds: float
