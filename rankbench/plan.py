@@ -1,0 +1,96 @@
+"""From what was asked for to the runs: the product of data, losses, backbones, training values and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from rankbench.data.interactions import Split
+from rankbench.errors import UserError, unknown
+from rankbench.params import Configurable, Value, resolve
+from rankbench.registry import Kind, find, part, part_of
+from rankbench.runner import Job, job_of
+from rankbench.spec import Part, RunSpec, TrainSpec, read_part, split_parts
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as typed.
+
+    Args:
+        losses, backbones: parts, separated by commas, as in `dsl,softmax:tau=0.1`.
+        seeds: the seeds.
+        train: training values that replace the loss's own.
+        vary: training values to try all of.
+        grid: whether each loss is tried with its own grid of the parameters that were not typed.
+    """
+
+    losses: str
+    backbones: str
+    seeds: Sequence[int]
+    train: Mapping[str, Value] = field(default_factory=dict)
+    vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    grid: bool = False
+
+
+def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
+    """Return the runs of a request on some splits, each run once, seeds innermost.
+
+    Raises:
+        UserError: an unknown loss, backbone or parameter, a wrong type, a value out of range.
+    """
+    losses = list(_parts("loss", request.losses, request.grid))
+    backbones = list(_parts("backbone", request.backbones, grid=False))
+    jobs: dict[str, Job] = {}
+    for split, (backbone, backbone_class), (loss, loss_class) in product(splits, backbones, losses):
+        for train, seed in product(_training(loss_class, request), request.seeds):
+            spec = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
+            jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
+    return list(jobs.values())
+
+
+def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Configurable]]]:
+    for typed in split_parts(text):
+        name, given = read_part(typed)
+        owner = find(kind, name)
+        chosen = part(kind, typed)
+        if not grid:
+            yield chosen, owner
+            continue
+        open_grids = {key: p.grid for key, p in owner.params.items() if p.grid and key not in given}
+        for values in product(*open_grids.values()):
+            yield part_of(owner, name, {**dict(chosen.params), **dict(zip(open_grids, values, strict=True))}), owner
+
+
+def _training(loss: type[Configurable], request: Request) -> Iterator[tuple[tuple[str, Value], ...]]:
+    """Yield the training values: what was asked for, else what the loss is published with, else the default."""
+    published: Mapping[str, Value] = getattr(loss, "training", {})
+    for values in product(*request.vary.values()):
+        varied = dict(zip(request.vary, values, strict=True))
+        resolved = resolve(TrainSpec, {**published, **request.train, **varied}, "training")
+        yield tuple(sorted(resolved.items()))
+
+
+def read_vary(settings: Sequence[str]) -> dict[str, list[Value]]:
+    """Return the training values of `lr=0.01,0.1` settings, each value checked."""
+    vary: dict[str, list[Value]] = {}
+    for setting in settings:
+        key, equals, typed = setting.partition("=")
+        if not equals or not typed:
+            raise UserError(f"--set {setting!r}: expected key=value[,value...].", "For example --set lr=0.01,0.1.")
+        if key not in TrainSpec.params:
+            raise unknown("training value", key, TrainSpec.params, "Parameters of a loss are typed behind its name.")
+        vary[key] = [TrainSpec.params[key].parse(value, "training") for value in typed.split(",")]
+    return vary
+
+
+def read_seeds(text: str) -> list[int]:
+    """Return the seeds of `3`, `0,1,2` or `0-4`."""
+    seeds: list[int] = []
+    for word in text.split(","):
+        first, dash, last = word.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            raise UserError(f"--seed {text!r}: expected whole numbers from 0, got {word!r}.", "For example 3, 0,1,2 or 0-4.")
+        seeds += range(int(first), int(last or first) + 1)
+    return list(dict.fromkeys(seeds))

@@ -1,0 +1,181 @@
+"""The store of finished runs: one folder a run, named by the hash of its spec. A folder under its final name is complete.
+
+    RUNS/store.json                             the version of the layout
+    RUNS/<dataset>/<protocol>/<run id>/
+        spec.json        what was run: the RunSpec, and how loss and backbone are typed
+        outcome.json     status ("done" or "diverged"), reason, epochs, seconds; best epoch and validation value by set
+        env.json         versions, device, threads, time
+        curve.parquet    epoch, loss, train_seconds, valid_seconds, valid-NAME (NDCG@20, null where not measured)
+        metrics.parquet  selected_by, convention, test, metric, k, value, users
+        users.parquet    selected_by, convention, test, user, then METRIC@K for every metric and K (float32)
+        groups.parquet   selected_by, convention, test, group, items, relevant, k, hits
+    RUNS/<dataset>/<protocol>/.tmp-<run id>/    a run being made: its checkpoint
+    RUNS/.locks/<run id>.lock                   held by the process that makes the run
+
+`selected_by` is the validation set that chose the epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from rankbench.errors import UserError
+from rankbench.spec import RunSpec
+
+FORMAT = 1
+"""Version of the layout."""
+
+TABLES = ("curve", "metrics", "users", "groups")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A finished run, read from its folder when asked.
+
+    Args:
+        path: its folder.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's identifier."""
+        return self.path.name
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The content of spec.json: the RunSpec's fields, and `labels`, how loss and backbone are typed."""
+        return self._json("spec")
+
+    @cached_property
+    def outcome(self) -> dict[str, Any]:
+        """The content of outcome.json."""
+        return self._json("outcome")
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run ended with a loss that is not finite."""
+        return bool(self.outcome["status"] == "diverged")
+
+    def table(self, name: str) -> pa.Table:
+        """Return one of `TABLES`."""
+        try:
+            return pq.read_table(self.path / f"{name}.parquet")
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(f"{name}.parquet", error) from error
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"{name}.json", error) from error
+        return content
+
+    def _damaged(self, name: str, error: Exception) -> UserError:
+        return UserError(
+            f"The stored run {self.path} is damaged: {name} cannot be read ({error}).",
+            "Delete that folder; `rankbench run` makes the run again.",
+        )
+
+
+class Store:
+    """The folder of all runs.
+
+    Args:
+        root: the folder; made when the first run is written.
+
+    Raises:
+        UserError: the folder holds another version's layout, or cannot be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        mark = root / "store.json"
+        try:
+            found = json.loads(mark.read_text(encoding="utf-8")).get("format") if mark.exists() else FORMAT
+        except (OSError, ValueError, AttributeError) as error:
+            raise UserError(f"{mark} cannot be read: {error}.", "Name another folder with --runs.") from error
+        if found != FORMAT:
+            raise UserError(
+                f"The runs in {root} have layout {found}; this version of rankbench reads {FORMAT}.",
+                "Name another folder with --runs, or use the version of rankbench that wrote them.",
+            )
+
+    def path(self, spec: RunSpec) -> Path:
+        """Return the folder of a run, whether it exists or not."""
+        return self.root / spec.dataset / spec.protocol / spec.id
+
+    def has(self, spec: RunSpec) -> bool:
+        """Return whether a run is finished and stored."""
+        return self.path(spec).is_dir()
+
+    def get(self, spec: RunSpec) -> StoredRun:
+        """Return a finished run."""
+        return StoredRun(self.path(spec))
+
+    def runs(self) -> Iterator[StoredRun]:
+        """Yield every finished run, by data set, protocol and identifier."""
+        for path in sorted(self.root.glob("*/*/*/spec.json")):
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
+                yield StoredRun(path.parent)
+
+    def working_folder(self, spec: RunSpec) -> Path:
+        """Return the folder in which a run is made; create it."""
+        path = self.path(spec).parent / f".tmp-{spec.id}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            mark = self.root / "store.json"
+            if not mark.exists():
+                mark.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return path
+
+    def lock(self, spec: RunSpec) -> FileLock:
+        """Return the lock of a run; the system lets go of it when the process that holds it dies."""
+        try:
+            (self.root / ".locks").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return FileLock(self.root / ".locks" / f"{spec.id}.lock")
+
+    def write(self, spec: RunSpec, documents: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> StoredRun:
+        """Write a finished run and give it its final name; a run stored before under it is replaced."""
+        working, final = self.working_folder(spec), self.path(spec)
+        try:
+            for name, content in documents.items():
+                text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+                (working / f"{name}.json").write_text(text, encoding="utf-8")
+            for name, table in tables.items():
+                pq.write_table(table, working / f"{name}.parquet", compression="zstd")
+            for leftover in working.glob("checkpoint.*"):
+                leftover.unlink()
+            if final.exists():
+                replaced = final.with_name(f".old-{spec.id}")
+                shutil.rmtree(replaced, ignore_errors=True)
+                final.rename(replaced)
+                working.rename(final)
+                shutil.rmtree(replaced)
+            else:
+                working.rename(final)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return StoredRun(final)
+
+    def unwritable(self, error: OSError) -> UserError:
+        """Return the error for a store that cannot be written to."""
+        return UserError(
+            f"The folder of runs {self.root} cannot be written: {error.strerror or error}.",
+            "Free some space or mend its rights, or name another folder with --runs; what is finished is kept.",
+        )

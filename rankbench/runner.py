@@ -1,0 +1,163 @@
+"""From a RunSpec to a stored run: skip what is stored, resume what was interrupted, isolate what fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from filelock import Timeout
+
+from rankbench.backbones import Backbone
+from rankbench.data.interactions import Split
+from rankbench.errors import UserError
+from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
+from rankbench.evaluation.metrics import KS
+from rankbench.losses import Loss
+from rankbench.registry import label
+from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
+from rankbench.results.store import Store, StoredRun
+from rankbench.spec import RunSpec
+from rankbench.training.loop import Trained, Training
+from rankbench.training.progress import EpochEnd, Step
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A run to be made: its spec, the classes of its parts and its data."""
+
+    spec: RunSpec
+    loss: type[Loss]
+    backbone: type[Backbone]
+    split: Split
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """How loss and backbone are typed."""
+        return {"loss": label(self.loss, self.spec.loss), "backbone": label(self.backbone, self.spec.backbone)}
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run is being made by another process; this one waits for it."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run is stored; `cached` if it had been before."""
+
+    job: Job
+    run: StoredRun
+    cached: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run ended with an error; the others go on."""
+
+    job: Job
+    error: Exception
+
+
+Event = Started | Waiting | Finished | Failed | Step | EpochEnd
+
+
+def run_all(jobs: Iterable[Job], store: Store, device: torch.device, force: bool = False) -> Generator[Event, None, None]:
+    """Make every run that is not stored yet, and yield what happens.
+
+    A run that another process is making is left to it and looked at again at the end.
+
+    Args:
+        jobs: the runs.
+        store: where they are kept.
+        device: where to train.
+        force: make runs again that are stored.
+    """
+    elsewhere: list[Job] = []
+    for job in jobs:
+        if store.has(job.spec) and not force:
+            yield Finished(job, store.get(job.spec), cached=True)
+            continue
+        try:
+            with store.lock(job.spec).acquire(blocking=False):
+                yield from _run_locked(job, store, device, force)
+        except Timeout:
+            elsewhere.append(job)
+    for job in elsewhere:
+        yield Waiting(job)
+        with store.lock(job.spec):
+            yield from _run_locked(job, store, device, force=False)
+
+
+def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Generator[Event, None, None]:
+    if store.has(job.spec) and not force:  # another process finished it in the meantime
+        yield Finished(job, store.get(job.spec), cached=True)
+        return
+    yield Started(job)
+    try:
+        yield Finished(job, (yield from _make(job, store, device)), cached=False)
+    except (UserError, torch.OutOfMemoryError, MemoryError, ArithmeticError, RuntimeError, ValueError) as error:
+        yield Failed(job, error)
+
+
+def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None, StoredRun]:
+    spec, started = job.spec, time.perf_counter()
+    if job.split.n_items < max(KS):
+        raise UserError(
+            f"{spec.dataset}/{spec.protocol} has {job.split.n_items} items; metrics at K = {max(KS)} need as many.",
+            "Choose a data set with more items.",
+        )
+    checkpoint = store.working_folder(spec) / "checkpoint.pt"
+    loss, backbone = job.loss(**dict(spec.loss.params)), job.backbone(**dict(spec.backbone.params))
+    training = Training(job.split, loss, backbone, spec.train_spec(), spec.seed, device, checkpoint)
+    trained = yield from training.run()
+    evaluations = _evaluate(trained, job.split)
+    documents = {
+        "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels},
+        "outcome": outcome(trained, time.perf_counter() - started),
+        "env": environment(device),
+    }
+    tables = {"curve": curve(trained, job.split), **tables_of(evaluations)}
+    return store.write(spec, documents, tables)
+
+
+def _evaluate(trained: Trained, split: Split) -> dict[Measured, Evaluation]:
+    found: dict[Measured, Evaluation] = {}
+    chosen: dict[int, str] = {}
+    for name, vectors in trained.vectors.items():
+        epoch = trained.best[name].epoch
+        for convention in CONVENTIONS:
+            for test in split.tests:
+                same = chosen.get(epoch)  # both validation sets may have chosen one epoch
+                found[name, convention, test] = (
+                    found[same, convention, test] if same else evaluate(*vectors, split, test, convention)
+                )
+        chosen.setdefault(epoch, name)
+    return found
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UserError: cuda is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no CUDA device that this torch can use.", "Use --device cpu, or --device auto.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def job_of(spec: RunSpec, loss: type, backbone: type, split: Split) -> Job:
+    """Return the job of a spec and the classes that the registry found."""
+    return Job(spec, cast(type[Loss], loss), cast(type[Backbone], backbone), split)
