@@ -34,7 +34,7 @@ def key(seed: int, stream: str, *counters: int) -> int:
     """
     state = mix((seed + GOLDEN) & _MASK)
     for counter in (STREAMS[stream], *counters):
-        state = mix((state ^ mix((counter + GOLDEN) & _MASK)) & _MASK)
+        state = mix((state + GOLDEN * (counter + 1)) & _MASK)
     return state
 
 

@@ -52,9 +52,11 @@ class Graph:
 
     def _sparse(self, device: torch.device) -> Tensor:
         if device not in self._on_device:
-            arrays = (torch.from_numpy(a) for a in (self.indptr, self.neighbour.astype(np.int64), self.weight))
-            size = (len(self.indptr) - 1,) * 2
-            self._on_device[device] = torch.sparse_csr_tensor(*arrays, size=size, device=device)
+            node = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))  # (2 nnz,)
+            index = torch.from_numpy(np.stack([node, self.neighbour]))  # (2, 2 nnz)
+            weight, size = torch.from_numpy(self.weight), (len(self.indptr) - 1,) * 2
+            matrix = torch.sparse_coo_tensor(index, weight, size, check_invariants=False, is_coalesced=True)
+            self._on_device[device] = matrix.to(device)
         return self._on_device[device]
 
 

@@ -1,0 +1,62 @@
+"""The `rankbench` command: joins the commands and turns errors into exit codes."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from rankbench import __version__
+from rankbench.cli.console import notes, show_error
+from rankbench.cli.fetch import fetch
+from rankbench.cli.list import list_names
+from rankbench.cli.report import report
+from rankbench.cli.run import run
+from rankbench.cli.show import show
+from rankbench.errors import UserError
+
+app = typer.Typer(
+    name="rankbench",
+    help="Compare ranking losses for implicit-feedback recommendation: fetch data, run losses, read the report.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rankbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("fetch")(fetch)
+app.command("run")(run)
+app.command("report")(report)
+app.command("list")(list_names)
+app.command("show")(show)
+
+
+def main() -> None:
+    """Run the command line: exit code 0, 2 for errors that the user can mend, 130 after Ctrl-C."""
+    try:
+        app()
+    except UserError as error:
+        show_error(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        notes().print("Stopped. The same command goes on from here.")
+        sys.exit(130)
+    except BrokenPipeError:  # `rankbench report | head`: the reader has gone, there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

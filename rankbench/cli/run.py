@@ -1,0 +1,126 @@
+"""`rankbench run`: train losses on backbones and store what they reach."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rankbench.data.interactions import Split
+    from rankbench.params import Value
+    from rankbench.plan import Request
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+TRAINING = "Training (the default is what the loss is published with)"
+PLACES = "Places and speed (no part of a result)"
+
+
+def run(
+    loss: Annotated[
+        str, typer.Option("--loss", "-l", help="Losses with parameters, as in dsl,softmax:tau=0.1 or ./my_loss.py.")
+    ] = "dsl,softmax",
+    backbone: Annotated[str, typer.Option("--backbone", "-b", help="Backbones, as in mf,lightgcn:layers=3.")] = "mf",
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Data sets; see `rankbench fetch`.")] = "online-retail",
+    split: Annotated[str, typer.Option("--split", "-s", help="Split protocols.")] = "shift",
+    seed: Annotated[str, typer.Option(help="Seeds: 3, 0,1,2 or 0-4.")] = "0",
+    grid: Annotated[bool, typer.Option("--grid", help="Try each loss with its own grid of parameters.")] = False,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=V1,V2", help="Try all these values of a training value.", show_default=False),
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=TRAINING)] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="L2 term of Adam.", rich_help_panel=TRAINING)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Interactions a step, B.", rich_help_panel=TRAINING)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs.", rich_help_panel=TRAINING)] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Validations without a better one before stopping; 0: never.", rich_help_panel=TRAINING)
+    ] = None,
+    eval_every: Annotated[int | None, typer.Option(help="Epochs between validations.", rich_help_panel=TRAINING)] = None,
+    negatives: Annotated[int | None, typer.Option(help="Negatives an interaction, N.", rich_help_panel=TRAINING)] = None,
+    dim: Annotated[int | None, typer.Option(help="Dimensions of the embeddings, d.", rich_help_panel=TRAINING)] = None,
+    init: Annotated[str | None, typer.Option(help="normal or xavier.", rich_help_panel=TRAINING)] = None,
+    device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.", rich_help_panel=PLACES)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(envvar="RANKBENCH_DATA", help="Folder of the data.", rich_help_panel=PLACES)
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.", rich_help_panel=PLACES)
+    ] = Path("runs"),
+    mirror: Annotated[
+        str | None,
+        typer.Option(envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.", rich_help_panel=PLACES),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make stored runs again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train every loss on every backbone, data set, split and seed; what is stored already is skipped."""
+    given: dict[str, Value | None] = {
+        "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size, "epochs": epochs, "patience": patience,
+        "eval_every": eval_every, "negatives": negatives, "dim": dim, "init": init,
+    }  # fmt: skip
+    from rankbench.cli import running
+    from rankbench.plan import plan
+    from rankbench.results.store import Store
+    from rankbench.runner import device_of
+
+    where = device_of(device.value)
+    store = Store(runs)
+    request = _request(loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid)
+    plan(request, [])  # names and parameters are checked before any data are touched
+    jobs = plan(request, _splits(data, dataset, split, mirror))
+    if dry_run:
+        running.show_plan(jobs, store, json)
+        return
+    _use_threads(threads)
+    finished = running.make(jobs, store, where, force)
+    running.show_summary(finished, json)
+    if len(finished) < len(jobs):
+        raise typer.Exit(1)
+
+
+def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary: list[str], grid: bool) -> Request:
+    from rankbench.params import resolve
+    from rankbench.plan import Request, read_seeds, read_vary
+    from rankbench.spec import TrainSpec
+
+    resolve(TrainSpec, train, "training")
+    return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid)
+
+
+def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
+    """Return the splits asked for, prepared now if they are missing; all names are checked first."""
+    from rankbench.cli.fetch import _Reporter
+    from rankbench.data.catalog import find_dataset
+    from rankbench.data.folder import default_data_folder
+    from rankbench.data.prepare import ensure_split
+    from rankbench.errors import unknown
+
+    wanted = [(d.strip(), p.strip()) for d in datasets.split(",") for p in protocols.split(",")]
+    for name, protocol in wanted:
+        offered = find_dataset(name).protocols
+        if protocol not in offered:
+            raise unknown(f"split of {name}", protocol, offered)
+    with _Reporter() as reporter:
+        return [ensure_split(data or default_data_folder(), d, p, mirror, reporter.show) for d, p in wanted]
+
+
+def _use_threads(threads: int | None) -> None:
+    from rankbench.parallel import available_threads, set_threads
+
+    set_threads(threads or min(available_threads(), int(os.environ.get("OMP_NUM_THREADS") or 1024)))

@@ -1,0 +1,190 @@
+"""What `rankbench run` shows: the plan, progress while runs are made, and the summary."""
+
+from __future__ import annotations
+
+import json as writer
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rankbench.cli.console import notes, results
+from rankbench.evaluation.metrics import TITLES
+from rankbench.results.store import Store, StoredRun
+from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
+from rankbench.training.progress import EpochEnd, Step
+
+
+def title_of(job: Job) -> str:
+    """Return a run's name on the screen."""
+    spec = job.spec
+    return f"{job.labels['loss']} · {job.labels['backbone']} · {spec.dataset}/{spec.protocol} · seed {spec.seed}"
+
+
+def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool) -> list[Finished]:
+    """Make the runs, showing progress on stderr, and return those that are stored now."""
+    console = notes()
+    finished: list[Finished] = []
+    with _bar(console) as bar:
+        screen = Screen(console, bar, len(jobs))
+        for event in run_all(jobs, store, device, force):
+            screen.show(event)
+            if isinstance(event, Finished):
+                finished.append(event)
+    return finished
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[state]}"))
+    return Progress(*columns, TimeRemainingColumn(compact=True), console=console, transient=True)
+
+
+@dataclass
+class Screen:
+    """Draws the events of runs: a line for each that ends, a bar for the one being made."""
+
+    console: Console
+    bar: Progress
+    total: int
+    count: int = 0
+    started: float = 0.0
+    task: TaskID | None = None
+    state: dict[str, str] = field(default_factory=dict)
+    seen: int = 0
+
+    def show(self, event: Event) -> None:
+        """Draw one event."""
+        match event:
+            case Started():
+                self._start(event.job)
+            case Step():
+                self._step(event)
+            case EpochEnd():
+                self._epoch(event)
+            case Waiting():
+                self._line(event.job, "is being made by another process; waiting for it", "yellow")
+            case Finished():
+                self._finish(event)
+            case Failed():
+                self._end()
+                self._line(event.job, f"failed: {event.error}", "bold red")
+
+    def _start(self, job: Job) -> None:
+        self.started = time.monotonic()
+        self.state, self.seen = {}, 0
+        self.console.print(f"\\[{self.count + 1}/{self.total}] {title_of(job)}", style="dim")
+        self.task = self.bar.add_task("epoch 1", total=None, state="")
+
+    def _step(self, step: Step) -> None:
+        if self.task is None:
+            return
+        done = (step.epoch - 1) * step.total + step.done
+        rate = (done - self.seen) / max(time.monotonic() - self.started, 1e-9)
+        self.bar.update(
+            self.task,
+            total=step.epochs * step.total,
+            completed=done,
+            description=f"epoch {step.epoch}/{step.epochs}",
+            state=" ".join([*self.state.values(), f"{rate / 1000:.0f}k/s"]),
+        )
+
+    def _epoch(self, end: EpochEnd) -> None:
+        self.state["loss"] = f"loss {end.loss:.4g}"
+        if end.valid:
+            self.state["valid"] = "valid " + " ".join(f"{name} {value:.4f}" for name, value in end.valid.items())
+
+    def _finish(self, event: Finished) -> None:
+        self._end()
+        if event.cached:
+            self._line(event.job, f"is stored already ({event.run.id})", "dim")
+            return
+        outcome = event.run.outcome
+        if event.run.diverged:
+            self._line(event.job, f"diverged: {outcome['reason']}; last finite loss {outcome['last_finite_loss']}", "yellow")
+            return
+        best = " ".join(
+            f"{name} {value:.4f} (epoch {outcome['best_epoch'][name]})"
+            for name, value in outcome["best_valid_ndcg@20"].items()
+        )
+        text = f"validation NDCG@20: {best}; {outcome['epochs']} epochs, {outcome['seconds']:.1f} s"
+        self.console.print(f"      {text}")
+
+    def _line(self, job: Job, text: str, style: str) -> None:
+        self.console.print(f"{title_of(job)} {text}", style=style, markup=False)
+
+    def _end(self) -> None:
+        self.count += 1
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+
+
+def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
+    """Print the runs, their number and ids, without making any."""
+    rows = [{"id": j.spec.id, "stored": store.has(j.spec), **j.labels, **j.spec.to_json()} for j in jobs]
+    if json:
+        for row, job in zip(rows, jobs, strict=True):
+            row["labels"] = job.labels
+        print(writer.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("id", "loss", "backbone", "data", "seed", "training", "", box=None, pad_edge=False)
+    for job, row in zip(jobs, rows, strict=True):
+        where = f"{job.spec.dataset}/{job.spec.protocol}"
+        state = "stored" if row["stored"] else ""
+        table.add_row(job.spec.id, *job.labels.values(), where, str(job.spec.seed), _training_text(job), state)
+    console = results()
+    console.print(table)
+    stored = sum(bool(row["stored"]) for row in rows)
+    console.print(f"{len(jobs)} runs, {stored} of them stored.")
+
+
+def _training_text(job: Job) -> str:
+    values = dict(job.spec.train)
+    shown = ("lr", "weight_decay", "negatives", "epochs")
+    return " ".join(f"{name}={values[name]:g}" for name in shown if values[name])  # type: ignore[str-format]
+
+
+def show_summary(finished: Sequence[Finished], json: bool) -> None:
+    """Print what the runs reached: the test metrics of each, by its iid validation."""
+    if json:
+        print(writer.dumps([_as_json(event) for event in finished], indent=2, ensure_ascii=False))
+        return
+    if not finished:
+        return
+    table = Table("loss", "backbone", "data", "seed", "test", box=None, pad_edge=False)
+    for name in ("ndcg", "recall"):
+        table.add_column(f"{TITLES[name]}@20", justify="right")
+    for event in finished:
+        where = f"{event.job.spec.dataset}/{event.job.spec.protocol}"
+        for test, values in _tests(event.run).items() or [("-", {})]:
+            cells = [f"{values[m]:.4f}" if m in values else "diverged" for m in ("ndcg@20", "recall@20")]
+            table.add_row(*event.job.labels.values(), where, str(event.job.spec.seed), test, *cells)
+    console = results()
+    console.print(table)
+    console.print("`rankbench report` compares them; `rankbench report --ood` shows their robustness.", style="dim")
+
+
+def _tests(run: StoredRun) -> dict[str, dict[str, float]]:
+    """Return test -> metric@K -> value, standard convention, epoch chosen by the iid validation."""
+    found: dict[str, dict[str, float]] = {}
+    for row in run.table("metrics").to_pylist():
+        if (row["selected_by"], row["convention"]) == ("iid", "standard"):
+            found.setdefault(row["test"], {})[f"{row['metric']}@{row['k']}"] = row["value"]
+    return found
+
+
+def _as_json(event: Finished) -> dict[str, Any]:
+    return {
+        "id": event.run.id,
+        "path": str(Path(event.run.path)),
+        "cached": event.cached,
+        "spec": event.run.spec,
+        "outcome": event.run.outcome,
+        "tests": _tests(event.run),
+    }

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy import random_interactions, random_split
+
+from rankbench.data.interactions import Interactions
+from rankbench.evaluation import ranking
+from rankbench.evaluation.evaluate import evaluate, validate, vectors_for
+from rankbench.evaluation.groups import GROUPS, popularity_groups
+from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.parallel import set_threads
+
+
+def naive_ranking(scores: np.ndarray, masked: set[int], K: int) -> list[int]:
+    """The K best items by descending score, then ascending id."""
+    order = sorted((i for i in range(len(scores)) if i not in masked), key=lambda i: (-scores[i], i))[:K]
+    return order + [-1] * (K - len(order))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), levels=st.sampled_from([2, 5, 1000]), K=st.sampled_from([1, 7, 30, 100]))
+def test_top_items_are_sorted_by_score_then_id(seed, levels, K):
+    rng = np.random.default_rng(seed)
+    mask = random_interactions(seed, n_users=9, n_items=40, each=6)
+    # one-dimensional vectors with few values: many ties
+    user_vec = torch.ones(9, 1)
+    item_vec = torch.from_numpy(rng.integers(-levels, levels, (40, 1)).astype(np.float32))
+    users = np.array([8, 0, 3, 3])
+    expected = [naive_ranking(item_vec[:, 0].numpy(), set(mask.row(u).tolist()), K) for u in users]
+    for rank in (ranking.top_items, ranking._on_device):
+        assert rank(user_vec, item_vec, users, mask, K).tolist() == expected
+
+
+def test_neither_threads_nor_other_users_change_a_list():
+    mask = random_interactions(0, n_users=300, n_items=500, each=10)
+    user_vec, item_vec = torch.randn(300, 64), torch.randn(500, 64)
+    two = ranking.top_items(user_vec, item_vec, np.arange(300), mask, 50)
+    set_threads(1)
+    assert np.array_equal(two, ranking.top_items(user_vec, item_vec, np.arange(300), mask, 50))
+
+
+def naive_evaluation(user_vec, item_vec, split, test, convention):
+    """Means of all metrics at all K, and group counts, by loops over users."""
+    relevant = split.tests[test]
+    masks = [split.train]
+    if convention == "standard":
+        masks += [*split.valids.values(), *(t for name, t in split.tests.items() if name != test)]
+    sums = {(m, K): 0.0 for m in METRICS for K in KS}
+    averaged, group_hits = 0, np.zeros((GROUPS, len(KS)), int)
+    group = popularity_groups(split.train)
+    for u in range(split.n_users):
+        wanted = set(relevant.row(u).tolist())
+        seen = set().union(*(part.row(u).tolist() for part in masks))
+        known = wanted | set(split.train.row(u).tolist())
+        averaged += bool(wanted) if convention == "standard" else bool(known)
+        if not wanted:
+            continue
+        scores = (item_vec @ user_vec[u]).numpy()
+        top = naive_ranking(scores, seen, max(KS))
+        hits = np.array([[i in wanted for i in top]])
+        for metric, K in sums:
+            sums[metric, K] += METRICS[metric](hits, np.array([len(wanted)]), K)[0]
+        for place, K in enumerate(KS):
+            for i in top[:K]:
+                if i in wanted:
+                    group_hits[group[i], place] += 1
+    return {key: value / averaged for key, value in sums.items()}, averaged, group_hits
+
+
+@pytest.mark.parametrize("convention", ["standard", "ir-benchmark"])
+@pytest.mark.parametrize("test", ["iid", "popularity"])
+def test_one_pass_equals_loops_over_users(convention, test):
+    split = random_split(5, n_users=50, n_items=130, each=9)  # some users have no test item
+    user_vec, item_vec = torch.randn(50, 8), torch.randn(130, 8)
+    found = evaluate(user_vec, item_vec, split, test, convention)
+    means, averaged, group_hits = naive_evaluation(user_vec, item_vec, split, test, convention)
+    assert found.n_averaged == averaged
+    assert len(found.users) < 50
+    for (metric, K), value in means.items():
+        assert found.mean(metric, K) == pytest.approx(value, abs=1e-12)
+    assert np.array_equal(found.group_hits, group_hits)
+    assert found.group_relevant.sum() == len(split.tests[test])
+    assert found.group_items.sum() == split.n_items
+
+
+def test_validation_masks_train_only():
+    split = random_split(6)
+    user_vec, item_vec = torch.randn(60, 8), torch.randn(120, 8)
+    valid = split.valids["popularity"]
+    values = []
+    for u in np.flatnonzero(valid.user_counts):
+        top = naive_ranking((item_vec @ user_vec[u]).numpy(), set(split.train.row(u).tolist()), 20)
+        hits = np.array([[i in set(valid.row(u).tolist()) for i in top]])
+        values.append(METRICS["ndcg"](hits, valid.user_counts[[u]], 20)[0])
+    assert validate(user_vec, item_vec, split, "popularity") == pytest.approx(np.mean(values), abs=1e-12)
+
+
+def test_cosine_is_of_normalised_vectors():
+    user_vec, item_vec = torch.randn(3, 5), torch.randn(4, 5)
+    u, v = vectors_for("cosine", user_vec, item_vec)
+    torch.testing.assert_close(u @ v.T, torch.cosine_similarity(user_vec[:, None], item_vec[None], dim=2))
+    assert vectors_for("dot", user_vec, item_vec) == (user_vec, item_vec)
+
+
+def test_groups_hold_about_the_same_number_of_interactions():
+    counts = np.array([1, 50, 20, 9, 10, 10, 0])
+    item = np.repeat(np.arange(7), counts)
+    train = Interactions.from_pairs(np.arange(100), item, 100, 7)
+    assert popularity_groups(train).tolist() == [4, 0, 2, 4, 3, 4, 4]

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from rankbench.parallel import set_threads
+from rankbench.scoring import cpu, dense, products, reference, score, similarity
+from rankbench.sparse import Graph
+from toy import random_interactions
+
+SIZES = st.tuples(st.integers(1, 9), st.integers(1, 11), st.integers(1, 17), st.integers(1, 33), st.integers(0, 10**6))
+
+
+def inputs(B: int, M: int, items: int, d: int, seed: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    rng = np.random.default_rng(seed)
+    query = torch.from_numpy(rng.standard_normal((B, d))).to(dtype)  # (B, d)
+    item_vec = torch.from_numpy(rng.standard_normal((items, d))).to(dtype)  # (I, d)
+    item = torch.from_numpy(rng.integers(0, items, (B, M)).astype(np.int32))  # (B, M)
+    grad = torch.from_numpy(rng.standard_normal((B, M))).to(dtype)  # (B, M)
+    return query, item_vec, item, grad
+
+
+def by_hand(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Products and gradients as double loops in float64."""
+    query, item_vec, grad = query.double(), item_vec.double(), grad.double()
+    out = torch.zeros(item.shape, dtype=torch.float64)
+    grad_query, grad_item = torch.zeros_like(query), torch.zeros_like(item_vec)
+    for b in range(len(query)):
+        for j, i in enumerate(item[b].tolist()):
+            out[b, j] = (query[b] * item_vec[i]).sum()
+            grad_query[b] += grad[b, j] * item_vec[i]
+            grad_item[i] += grad[b, j] * query[b]
+    return out, grad_query, grad_item
+
+
+@pytest.mark.parametrize("kernel", [cpu, dense])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+@settings(max_examples=25, deadline=None)
+@given(sizes=SIZES)
+def test_kernels_equal_double_loops(kernel, dtype, tolerance, sizes):
+    query, item_vec, item, grad = inputs(*sizes, dtype)
+    expected = by_hand(query, item_vec, item, grad)
+    found = (kernel.forward(query, item_vec, item), *kernel.backward(query, item_vec, item, grad))
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == dtype
+        torch.testing.assert_close(a.double(), b, rtol=tolerance, atol=20 * tolerance)
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes=SIZES)
+def test_reference_equals_double_loops(sizes):
+    query, item_vec, item, grad = inputs(*sizes, torch.float64)
+    query.requires_grad_()
+    item_vec.requires_grad_()
+    out = reference.forward(query, item_vec, item)
+    out.backward(grad)
+    for a, b in zip((out, query.grad, item_vec.grad), by_hand(query.detach(), item_vec.detach(), item, grad), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("kernel", [cpu, dense])
+@pytest.mark.parametrize("items", [300, 20_000])
+def test_the_number_of_threads_changes_no_bit(kernel, items):
+    query, item_vec, item, grad = inputs(257, 100, items, 64, 0, torch.float32)
+    found = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        found.append((kernel.forward(query, item_vec, item), *kernel.backward(query, item_vec, item, grad)))
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("items", [12, 300])  # dense, then cpu
+def test_score_has_exact_gradients(items):
+    torch.manual_seed(0)
+    user_vec = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    item_vec = torch.randn(items, 3, dtype=torch.float64, requires_grad=True)
+    user, pos = torch.tensor([0, 3, 0]), torch.tensor([1, 5, 1])  # a user and an item twice
+    neg = torch.randint(0, items, (3, 7), dtype=torch.int32)
+
+    def both(u: Tensor, v: Tensor) -> Tensor:
+        s_pos, s_neg = score(u, v, user, pos, neg)
+        return torch.cat([s_pos[:, None], s_neg], dim=1)
+
+    expected = (user_vec[user][:, None] * item_vec[torch.cat([pos[:, None], neg.long()], dim=1)]).sum(dim=2)
+    torch.testing.assert_close(both(user_vec, item_vec), expected)
+    assert torch.autograd.gradcheck(both, (user_vec, item_vec))
+
+
+def test_similarity_is_the_cosine_without_gradient():
+    item_vec = torch.randn(50, 8, requires_grad=True)
+    pos, neg = torch.tensor([3, 4]), torch.randint(0, 50, (2, 30), dtype=torch.int32)
+    found = similarity(item_vec, pos, neg)
+    expected = torch.cosine_similarity(item_vec[pos][:, None], item_vec[neg.long()], dim=2)
+    torch.testing.assert_close(found, expected)
+    assert not found.requires_grad
+
+
+def test_products_accept_rows_of_any_batch_layout():
+    query, item_vec, item, _ = inputs(20, 9, 40, 5, 1, torch.float32)
+    strided = torch.stack([query, query], dim=2)[:, :, 0]
+    torch.testing.assert_close(products(strided, item_vec, item), products(query, item_vec, item))
+
+
+def test_graph_is_the_normalised_adjacency():
+    train = random_interactions(3, n_users=13, n_items=17, each=4)
+    dense_graph = torch.zeros(30, 30, dtype=torch.float64)
+    for user, item in zip(train.users, train.items, strict=True):
+        weight = 1 / np.sqrt(len(train.row(user)) * train.item_counts[item])
+        dense_graph[user, 13 + item] = dense_graph[13 + item, user] = weight
+    vec = torch.randn(30, 5, dtype=torch.float64, requires_grad=True)
+    graph = Graph(train)
+    torch.testing.assert_close(graph.product(vec), dense_graph @ vec, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(graph._sparse(torch.device("cpu")).double() @ vec, dense_graph @ vec, rtol=1e-6, atol=1e-6)
+    grad = torch.randn(30, 5, dtype=torch.float64)
+    (found,) = torch.autograd.grad(graph.product(vec), vec, grad)
+    torch.testing.assert_close(found, dense_graph.T @ grad, rtol=1e-6, atol=1e-6)
