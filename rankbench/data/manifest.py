@@ -1,0 +1,94 @@
+"""The manifest of a prepared split: what it is, what it was made from, what holds for it, statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rankbench.data.catalog import Dataset
+from rankbench.data.interactions import Interactions, Split
+from rankbench.data.measures import gini, kl_divergence, total_variation
+from rankbench.data.protocols.parts import Parts
+
+FORMAT = 1
+"""Version of the layout of a prepared split. It rises when files or manifest change, and old ones are made again."""
+
+
+def build_manifest(dataset: Dataset, split: Split, parts: Parts, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the manifest of a split as plain data, fit for strict JSON.
+
+    Args:
+        dataset: the entry of the catalogue.
+        split: its content.
+        parts: what the protocol says of it.
+        files: sha256 of each file of the folder.
+    """
+    return {
+        "format": FORMAT,
+        "dataset": split.dataset,
+        "protocol": split.protocol,
+        "digest": split.digest,
+        "source": source_of(dataset, split.protocol),
+        "licence": dataset.licence,
+        "terms": dataset.terms,
+        "cite": dataset.cite,
+        "home": dataset.home,
+        "filter": {"threshold": dataset.threshold, "core": dataset.core, "id": dataset.id},
+        "parameters": dict(parts.parameters),
+        "conventions": conventions(split),
+        "warnings": list(parts.warnings),
+        "users": split.n_users,
+        "items": split.n_items,
+        "parts": {name: statistics(part, split.train) for name, part in split.parts().items()},
+        "files": dict(files),
+    }
+
+
+def source_of(dataset: Dataset, protocol: str) -> dict[str, str]:
+    """Return what a split is made from: where it comes from and its sha256."""
+    published = dataset.source_of(protocol)
+    if published:
+        return {"url": published.url, "archive": str(published.archive), "sha256": published.sha256}
+    assert dataset.embedded is not None
+    return {"embedded": dataset.embedded.interactions.name, "sha256": dataset.embedded.sha256}
+
+
+def statistics(part: Interactions, train: Interactions) -> dict[str, float | int | None]:
+    """Return the counts of a part, the Gini coefficient of its items' popularity, and its distance from train.
+
+    `users` and `items` count those that have a pair in the part. A figure that an empty part has not is None.
+    """
+    popularity, of_train = part.item_counts, train.item_counts
+    measured = len(part) > 0
+    return {
+        "pairs": len(part),
+        "users": int((part.user_counts > 0).sum()),
+        "items": int((popularity > 0).sum()),
+        "gini": _rounded(gini(popularity)) if measured else None,
+        "kl_from_train": _rounded(kl_divergence(popularity, of_train)) if measured else None,
+        "total_variation_from_train": _rounded(total_variation(popularity, of_train)) if measured else None,
+    }
+
+
+def conventions(split: Split) -> list[str]:
+    """Return the conventions that hold for a split, each one checked on its content."""
+    parts = split.parts()
+    held_out = [part for name, part in parts.items() if name != "train"]
+    disjoint = len(split.train.union(*held_out)) == sum(map(len, parts.values()))
+    users_known = all((split.train.user_counts > 0)[part.users].all() for part in held_out)
+    items_known = all((split.train.item_counts > 0)[part.items].all() for part in held_out)
+    every_user = bool((split.train.user_counts > 0).all())
+    every_item = bool((split.train.item_counts > 0).all())
+    checked = {
+        "train, validation and test sets share no pair": disjoint,
+        "every user of a validation or test set occurs in train": users_known,
+        "every item of a validation or test set occurs in train": items_known,
+        "every user occurs in train": every_user,
+        "every item occurs in train": every_item,
+    }
+    return [text for text, holds in checked.items() if holds]
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None
