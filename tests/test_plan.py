@@ -1,0 +1,61 @@
+import pytest
+from toy import random_split
+
+from rankbench.errors import UserError
+from rankbench.plan import Request, plan, read_seeds, read_vary
+
+SPLIT = random_split()
+
+
+def test_the_product_of_all_that_was_asked_for():
+    request = Request("softmax:tau=0.1,softmax:tau=0.2,bpr", "mf,lightgcn", [0, 1], {"epochs": 3}, {"lr": [0.1, 0.01]})
+    jobs = plan(request, [SPLIT])
+    assert len(jobs) == 3 * 2 * 2 * 2
+    assert len({job.spec.id for job in jobs}) == len(jobs)
+    assert {dict(job.spec.train)["epochs"] for job in jobs} == {3}
+
+
+def test_the_same_run_is_planned_once():
+    assert len(plan(Request("softmax,softmax:tau=0.1", "mf", [0]), [SPLIT, SPLIT])) == 1
+
+
+def test_training_values_are_the_losss_own_unless_typed():
+    (bpr,) = plan(Request("bpr", "mf", [0]), [SPLIT])
+    assert dict(bpr.spec.train)["negatives"] == 1
+    (typed,) = plan(Request("bpr", "mf", [0], {"negatives": 7}), [SPLIT])
+    assert dict(typed.spec.train)["negatives"] == 7
+
+
+def test_a_grid_multiplies_what_was_not_typed():
+    from rankbench.losses.dsl import DSL
+
+    sizes = {name: len(p.grid) for name, p in DSL.params.items() if p.grid}
+    jobs = plan(Request("dsl:tau=0.3", "mf", [0], grid=True), [SPLIT])
+    assert {dict(job.spec.loss.params)["tau"] for job in jobs} == {0.3}
+    expected = 1
+    for name, size in sizes.items():
+        expected *= size if name != "tau" else 1
+    assert len(jobs) == expected > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0", [0]), ("0-2", [0, 1, 2]), ("3,1,3", [3, 1]), ("0-1,5", [0, 1, 5]), ("7-7", [7])]
+)
+def test_seeds(text, seeds):
+    assert read_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "2-", "3-1", "1.5", "1,,2"])
+def test_wrong_seeds(text):
+    with pytest.raises(UserError, match="--seed"):
+        read_seeds(text)
+
+
+def test_vary():
+    assert read_vary(["lr=0.01,0.1", "epochs=5"]) == {"lr": [0.01, 0.1], "epochs": [5]}
+
+
+@pytest.mark.parametrize("setting", ["lr", "lr=", "lr=x", "lr=0.1,-1", "learning_rate=1", "tau=0.1", "epochs=1.5"])
+def test_wrong_settings(setting):
+    with pytest.raises(UserError):
+        read_vary([setting])
