@@ -1,7 +1,9 @@
 """The `rankbench` command: joins the commands and turns errors into exit codes."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -47,14 +49,23 @@ app.command("list")(list_names)
 app.command("show")(show)
 
 
+class Interrupted(BaseException):
+    """Ctrl-C: not a KeyboardInterrupt, which typer would end without a word."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
 def main() -> None:
     """Run the command line: exit code 0, 2 for errors that the user can mend, 130 after Ctrl-C."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except UserError as error:
         show_error(error)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except Interrupted:
         notes().print("Stopped. The same command goes on from here.")
         sys.exit(130)
     except BrokenPipeError:  # `rankbench report | head`: the reader has gone, there is nobody to tell

@@ -105,7 +105,7 @@ def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary:
 
 def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
     """Return the splits asked for, prepared now if they are missing; all names are checked first."""
-    from rankbench.cli.fetch import _Reporter
+    from rankbench.cli.fetch import Reporter
     from rankbench.data.catalog import find_dataset
     from rankbench.data.folder import default_data_folder
     from rankbench.data.prepare import ensure_split
@@ -116,7 +116,7 @@ def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None
         offered = find_dataset(name).protocols
         if protocol not in offered:
             raise unknown(f"split of {name}", protocol, offered)
-    with _Reporter() as reporter:
+    with Reporter() as reporter:
         return [ensure_split(data or default_data_folder(), d, p, mirror, reporter.show) for d, p in wanted]
 
 

@@ -74,7 +74,8 @@ class Loss(Configurable, nn.Module, ABC):
     score: ClassVar[Literal["cosine", "dot"]] = "cosine"
     provenance: ClassVar[Literal["paper", "reading"]] = "paper"
     paper: ClassVar[str] = ""
-    training: ClassVar[Mapping[str, Value]] = {}
+    # Read it from the class: on an instance the name is nn.Module's flag.
+    training: ClassVar[Mapping[str, Value]] = {}  # type: ignore[misc, assignment]
 
     def __init__(self, **values: Value) -> None:
         nn.Module.__init__(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 from dataclasses import asdict
@@ -30,7 +31,7 @@ class Checkpoint:
     def __init__(self, path: Path, training: Training) -> None:
         self.path = path
         self.training = training
-        self.saved_at = time.monotonic()
+        self.saved_at = -math.inf
 
     def resume(self) -> None:
         """Take over what the file holds, if there is one that can be read."""
@@ -46,7 +47,7 @@ class Checkpoint:
         training.curve = [EpochEnd(**end) for end in saved["curve"]]
 
     def save(self) -> None:
-        """Save the training after an epoch, unless the last save is very recent."""
+        """Save the training after an epoch, unless this process has saved it very recently."""
         if time.monotonic() - self.saved_at < SECONDS_BETWEEN:
             return
         training = self.training

@@ -1,0 +1,174 @@
+"""`rankbench report`: the leaderboards of what is stored."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rankbench.report.table import Table
+    from rankbench.results.compare import Query
+    from rankbench.results.compare_runs import Run
+
+
+class Compat(StrEnum):
+    """Conventions of published tables."""
+
+    ir_benchmark = "ir-benchmark"
+
+
+class _Form(StrEnum):
+    """What is printed."""
+
+    terminal = "terminal"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+
+
+KEEP = "What to show"
+FORM = "Form of the output"
+
+
+def report(
+    ood: Annotated[
+        bool, typer.Option("--ood", help="Tests iid and popularity side by side, recall by popularity.")
+    ] = False,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="Data sets; all if left out.", rich_help_panel=KEEP)
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", "-s", help="Split protocols; all if left out.", rich_help_panel=KEEP)
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", "-b", help="Backbones; all if left out.", rich_help_panel=KEEP)
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", "-l", help="Losses; all if left out.", rich_help_panel=KEEP)
+    ] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", "-m", help="Metrics; the first one ranks.", rich_help_panel=KEEP)
+    ] = "ndcg@20,recall@20",
+    select: Annotated[
+        str,
+        typer.Option(help="Validation set that chooses parameters and epoch: iid or popularity.", rich_help_panel=KEEP),
+    ] = "iid",
+    compat: Annotated[
+        Compat | None, typer.Option(help="Measure as the published tables do.", rich_help_panel=KEEP)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=FORM)] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, numbers in full.", rich_help_panel=FORM)] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.", rich_help_panel=FORM)] = False,
+    runs: Annotated[Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.")] = Path("runs"),
+) -> None:
+    """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
+    form = _form(json=json, csv=csv, markdown=markdown)
+    from rankbench.report.request import check_names, metrics_in, names_in
+    from rankbench.results.compare import Query
+
+    query = Query(
+        metrics=metrics_in(metric),
+        select=select,
+        convention=compat.value if compat else "standard",
+        datasets=names_in(dataset),
+        protocols=names_in(split),
+        backbones=names_in(backbone),
+        losses=names_in(loss),
+    )
+    found = _stored(runs)
+    if found:
+        check_names(query, found)
+    answer = _shift if ood else _leaderboards
+    shown, omitted = answer(found, query, form)
+    _say(shown, omitted, found, ood, runs)
+
+
+def _form(**asked: bool) -> _Form:
+    from rankbench.errors import UserError
+
+    chosen = [name for name, wanted in asked.items() if wanted]
+    if len(chosen) > 1:
+        raise UserError(f"--{' and --'.join(chosen)} exclude each other.", "Ask for one form of output.")
+    return _Form(chosen[0]) if chosen else _Form.terminal
+
+
+def _stored(folder: Path) -> list[Run]:
+    from rankbench.errors import UserError
+    from rankbench.results.compare_runs import read_runs
+    from rankbench.results.store import Store
+
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"{folder} is not a folder of runs.", "Name the folder that `rankbench run` wrote to with --runs."
+        )
+    return read_runs(Store(folder))
+
+
+def _leaderboards(runs: list[Run], query: Query, form: _Form) -> tuple[int, tuple[str, ...]]:
+    """Print the leaderboards; return how many there were, and what was left out."""
+    from rankbench.report.csv import csv_of
+    from rankbench.report.json import json_of
+    from rankbench.report.leaderboard import table_of
+    from rankbench.results.compare import compare
+
+    found = compare(runs, query)
+    if form is _Form.json:
+        typer.echo(json_of(found.leaderboards), nl=False)
+    elif form is _Form.csv:
+        typer.echo(csv_of(found.leaderboards, query), nl=False)
+    else:
+        _draw([table_of(board) for board in found.leaderboards], form)
+    return len(found.leaderboards), found.omitted
+
+
+def _shift(runs: list[Run], query: Query, form: _Form) -> tuple[int, tuple[str, ...]]:
+    """Print the tables of robustness; return how many there were, and what was left out."""
+    from rankbench.report.csv import csv_of_shift
+    from rankbench.report.json import json_of_shift
+    from rankbench.report.shift import tables_of
+    from rankbench.results.compare_shift import compare_shift
+
+    found = compare_shift(runs, query)
+    if form is _Form.json:
+        typer.echo(json_of_shift(found.tables), nl=False)
+    elif form is _Form.csv:
+        typer.echo(csv_of_shift(found.tables, query), nl=False)
+    else:
+        _draw([drawn for table in found.tables for drawn in tables_of(table)], form)
+    return len(found.tables), found.omitted
+
+
+def _draw(tables: list[Table], form: _Form) -> None:
+    if form is _Form.markdown:
+        from rankbench.report.markdown import markdown_of
+
+        typer.echo("\n".join(markdown_of(table) for table in tables), nl=False)
+        return
+    from rankbench.cli.console import results
+    from rankbench.cli.tables import draw
+
+    console = results()
+    for table in tables:
+        draw(table, console)
+
+
+def _say(shown: int, omitted: tuple[str, ...], runs: list[Run], ood: bool, folder: Path) -> None:
+    """Say on stderr what was left out, and what to run where there is nothing to show."""
+    from rankbench.cli.console import notes
+
+    console = notes()
+    for sentence in omitted:
+        console.print(sentence, markup=False, soft_wrap=True)
+    if not runs:
+        console.print(
+            f"No runs in {folder} yet. `rankbench run` makes the first: dsl and softmax on the data that ships.",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif ood and not shown:
+        console.print("`rankbench run --split shift` trains one model for both tests.", markup=False, soft_wrap=True)
+    elif not shown and not omitted:
+        console.print(f"None of the {len(runs)} runs in {folder} has all these names.", markup=False, soft_wrap=True)

@@ -1,0 +1,162 @@
+"""The sentences under a table: what was measured how, what chose it, and what is uneven about its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rankbench.evaluation.metrics import TITLES
+from rankbench.params import Value, show
+from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
+from rankbench.results.compare_runs import LeftOut
+from rankbench.results.compare_shift import Robustness
+from rankbench.results.compare_tests import Group, Metric
+from rankbench.spec import TrainSpec
+
+
+def title_of(metric: Metric) -> str:
+    """Return the metric as tables print it: NDCG@20."""
+    return f"{TITLES[metric.name]}@{metric.K}"
+
+
+def of_leaderboard(board: Leaderboard) -> str:
+    """Return the caption of a leaderboard."""
+    sentences = [
+        _selection(board),
+        _spread(board.lines, board),
+        _users(board),
+        _masked(board),
+        _training(board.lines),
+    ]
+    if len(board.tests) > 1:
+        others = " and ".join(f"`{test}`" for test in board.tests if test != board.test)
+        sentences.insert(0, f"Test `{board.test}` of split {board.protocol}; --ood shows it beside test {others}.")
+    return " ".join(filter(None, sentences))
+
+
+def of_shift(table: Robustness) -> str:
+    """Return the caption of a table of robustness."""
+    plain = table.plain
+    first = title_of(plain.query.metrics[0])
+    if table.one_model:
+        what = (
+            f"One model measured on two tests of split {plain.protocol}: `{PLAIN}` is drawn like the train set, "
+            f"`{SHIFTED}` uniformly over items."
+        )
+    else:
+        what = (
+            f"Two trainings: each loss is trained and chosen once on split {PLAIN} and once on split {SHIFTED}. Their "
+            "train sets differ, so the share kept has two causes, the shifted test and the other train set. Where they "
+            f"chose different parameters, those of {PLAIN} | {SHIFTED}."
+        )
+    sentences = [
+        what,
+        f"Best under shift first. Kept: {first} on `{SHIFTED}` in percent of that on `{PLAIN}`.",
+        _selection(plain),
+        _spread([line for pair in table.pairs for line in (pair.plain, pair.shifted) if line], plain),
+        _users_of_both(table),
+        _masked(plain),
+        _training([line for pair in table.pairs for line in (pair.plain, pair.shifted) if line]),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def of_groups(groups: Sequence[Group]) -> str:
+    """Return the caption of recall by popularity group."""
+    *most, last = (f"{group.items:,}" for group in groups)
+    return (
+        "Items sorted by train interactions and cut so that each group holds about the same number of these: the head "
+        f"is a few popular items, the tail many rare ones; here {', '.join(most)} and {last} items. Recall of a group: "
+        "hits over test interactions with its items, summed over users and seeds."
+    )
+
+
+def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
+    """Return the notes on single lines and on runs left out of a leaderboard."""
+    notes = []
+    for line in lines:
+        choice = line.choice
+        if choice.failure:
+            notes.append(f"{line.loss} on {line.backbone} diverged: {choice.failure}.")
+        elif choice.seeds_differ and choice.shared_seeds:
+            shared = f"seed{'s' if len(choice.shared_seeds) > 1 else ''} {', '.join(map(str, choice.shared_seeds))}"
+            notes.append(f"{line.loss} on {line.backbone}: chosen on {shared}, which all its configurations share.")
+        elif choice.seeds_differ:
+            notes.append(
+                f"{line.loss} on {line.backbone}: its configurations share no seed; each was judged by its own."
+            )
+    notes += [_left_out(left, board) for left in board.left_out]
+    return notes
+
+
+def varying(lines: Iterable[Line]) -> set[str]:
+    """Return the training values in which the lines differ."""
+    trains = [line.choice.train for line in lines]
+    return {key for train in trains for key in train if any(train[key] != other.get(key) for other in trains)}
+
+
+def spelled(train: dict[str, Value], keys: Iterable[str]) -> str:
+    """Return some training values as key=value words."""
+    return " ".join(f"{key}={show(train[key])}" for key in sorted(keys) if key in train)
+
+
+def _left_out(left: LeftOut, board: Leaderboard) -> str:
+    if left.numbers == board.numbers:
+        why = f"another split of the same name (digest {left.digest[:7]}, here {board.digest[:7]})"
+    else:
+        why = f"another version of the numerics ({left.numbers}, here {board.numbers})"
+    runs = "1 run" if left.runs == 1 else f"{left.runs} runs"
+    return f"Left out: {runs} of {board.dataset}, split {board.protocol}, made with {why}."
+
+
+def _selection(board: Leaderboard) -> str:
+    return (
+        f"Parameters and epoch chosen by mean NDCG@20 on the validation set `{board.query.select}`, cut from train; "
+        "`tried`: configurations to choose from."
+    )
+
+
+def _spread(lines: Iterable[Line], board: Leaderboard) -> str:
+    lines = list(lines)
+    first = title_of(board.query.metrics[0])
+    gain = ""
+    if any(score.gain is not None for line in lines for score in line.scores.values()):
+        gain = f"Gain: {first} over {BASELINE} with the same backbone."
+    if any(len(line.choice.seeds) > 1 for line in lines if line.scores):
+        return f"Mean ± sample standard deviation over seeds. {gain}".strip()
+    return gain
+
+
+def _users(board: Leaderboard) -> str:
+    if not board.users:
+        return ""
+    if board.query.convention == "ir-benchmark":
+        return f"Means over all {board.users:,} users, those without a test item counting 0."
+    return f"Means over the {board.users:,} users with a test item."
+
+
+def _users_of_both(table: Robustness) -> str:
+    plain, shifted = table.plain.users, table.shifted.users
+    if not plain or not shifted:
+        return _users(table.plain) or _users(table.shifted)
+    counts = f"{plain:,} users (`{PLAIN}`) and {shifted:,} (`{SHIFTED}`)"
+    if table.plain.query.convention == "ir-benchmark":
+        return f"Means over all users, {counts}, those without a test item counting 0."
+    return f"Means over {counts} with a test item."
+
+
+def _masked(board: Leaderboard) -> str:
+    if board.query.convention == "ir-benchmark":
+        return "Convention of IR-Benchmark: all items are ranked but those of train, so validation items take up ranks."
+    sets = ("train", "validation", "the other test") if board.protocol == "shift" else ("train", "validation")
+    return f"All items are ranked but the user's own in {', '.join(sets[:-1])} and {sets[-1]}."
+
+
+def _training(lines: Iterable[Line]) -> str:
+    """Return the training values that all lines share and that are not the defaults."""
+    lines = list(lines)
+    shared = dict(lines[0].choice.train) if lines else {}
+    for key in varying(lines):
+        shared.pop(key, None)
+    defaults = {name: param.default for name, param in TrainSpec.params.items()}
+    changed = [key for key, value in shared.items() if defaults.get(key) != value]
+    return f"Trained with {spelled(shared, changed)}." if changed else ""

@@ -1,0 +1,91 @@
+"""Leaderboards as CSV: a row for every line and test set, numbers in full, columns that do not move.
+
+    dataset, protocol, test        where the line stands
+    backbone, loss                 as typed, with the parameters chosen
+    train                          the training values chosen, key=value
+    selected_by, convention        the validation set that chose, and how the test was measured
+    status                         done or diverged
+    seeds, tried                   seeds of the line, configurations to choose from
+    valid_ndcg@20                  mean over its seeds
+    METRIC_mean, METRIC_sd, METRIC_gain_percent    for each metric asked for; gain over softmax with the same backbone
+    users                          how many users the means are over
+
+With `--ood` two more kinds follow, `kept_percent` (shifted over plain, first metric) and `recall@K_groupN` (N = 1 the
+head), and every line is there for the test `iid` and for the test `popularity`. What there is not is left empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from rankbench.evaluation.groups import GROUPS
+from rankbench.params import show
+from rankbench.results.compare import Leaderboard, Line, Query
+from rankbench.results.compare_shift import Robustness
+from rankbench.results.compare_tests import Group
+
+
+def csv_of(boards: Iterable[Leaderboard], query: Query) -> str:
+    """Return leaderboards as CSV with a header, which is there without any line too."""
+    return _written(_columns(query), [_fields(line, board) for board in boards for line in board.lines])
+
+
+def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
+    """Return tables of robustness as CSV with a header."""
+    K = query.metrics[0].K
+    columns = [*_columns(query), "kept_percent", *(f"recall@{K}_group{i}" for i in range(1, GROUPS + 1))]
+    rows = []
+    for table in tables:
+        for pair in table.pairs:
+            for line, board, groups in (
+                (pair.plain, table.plain, pair.plain_groups),
+                (pair.shifted, table.shifted, pair.shifted_groups),
+            ):
+                if line:
+                    rows.append({**_fields(line, board), "kept_percent": pair.kept, **_recalls(groups, K)})
+    return _written(columns, rows)
+
+
+def _columns(query: Query) -> list[str]:
+    where = ["dataset", "protocol", "test", "backbone", "loss", "train", "selected_by", "convention"]
+    metrics = [f"{metric}_{what}" for metric in query.metrics for what in ("mean", "sd", "gain_percent")]
+    return [*where, "status", "seeds", "tried", "valid_ndcg@20", *metrics, "users"]
+
+
+def _fields(line: Line, board: Leaderboard) -> dict[str, Any]:
+    scores = {
+        f"{metric}_{what}": value
+        for metric, score in line.scores.items()
+        for what, value in (("mean", score.mean), ("sd", score.sd), ("gain_percent", score.gain))
+    }
+    return {
+        "dataset": board.dataset,
+        "protocol": board.protocol,
+        "test": board.test,
+        "backbone": line.backbone,
+        "loss": line.loss,
+        "train": " ".join(f"{key}={show(value)}" for key, value in line.choice.train.items()),
+        "selected_by": board.query.select,
+        "convention": board.query.convention,
+        "status": "done" if line.scores else "diverged",
+        "seeds": " ".join(map(str, line.choice.seeds)),
+        "tried": line.choice.tried,
+        "valid_ndcg@20": line.choice.valid,
+        "users": board.users if line.scores else None,
+        **scores,
+    }
+
+
+def _recalls(groups: tuple[Group, ...], K: int) -> dict[str, float | None]:
+    return {f"recall@{K}_group{i}": group.recall for i, group in enumerate(groups, start=1)}
+
+
+def _written(columns: list[str], rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

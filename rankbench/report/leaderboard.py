@@ -1,0 +1,72 @@
+"""Leaderboards as tables, ready to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rankbench.report import captions
+from rankbench.report.table import Cell, Column, Table, mark_best, percent
+from rankbench.results.compare import Leaderboard, Line
+from rankbench.results.compare_tests import Metric
+
+
+def table_of(board: Leaderboard) -> Table:
+    """Return the table of a leaderboard: a line each, metrics, gain over softmax, seeds and configurations tried."""
+    first, *others = board.query.metrics
+    differing = captions.varying(board.lines)
+    rows = [
+        (
+            loss_cell(line, differing),
+            Cell(line.backbone),
+            score_cell(line, first),
+            *(score_cell(line, metric) for metric in others),
+            gain_cell(line, first),
+            *budget_cells([line]),
+        )
+        for line in board.lines
+    ]
+    columns = (
+        Column("loss", number=False),
+        Column("backbone", number=False),
+        Column(captions.title_of(first)),
+        *(Column(captions.title_of(metric), spare=2 + i) for i, metric in enumerate(others, start=1)),
+        Column("gain"),
+        Column("seeds", spare=1),
+        Column("tried", spare=2),
+    )
+    test = "" if len(board.tests) == 1 else f", test {board.test}"
+    return Table(
+        title=f"{board.dataset}, split {board.protocol}{test}",
+        columns=columns,
+        rows=mark_best(rows),
+        caption=captions.of_leaderboard(board),
+        notes=tuple(captions.notes_on(board.lines, board)),
+    )
+
+
+def loss_cell(line: Line, differing: Iterable[str]) -> Cell:
+    """Return the loss as it is typed, and the training values in which the lines of the table differ."""
+    return Cell(line.loss, detail=captions.spelled(line.choice.train, differing))
+
+
+def score_cell(line: Line | None, metric: Metric) -> Cell:
+    """Return mean and standard deviation of a metric, `diverged` where there is none."""
+    if line is None:
+        return Cell()
+    if not line.scores:
+        return Cell("diverged")
+    score = line.scores[metric]
+    spread = "" if score.sd is None else f"{score.sd:.4f}"
+    return Cell(f"{score.mean:.4f}", spread=spread, value=score.mean)
+
+
+def gain_cell(line: Line | None, metric: Metric) -> Cell:
+    """Return the gain over softmax in percent."""
+    return percent(line.scores[metric].gain if line and line.scores else None, signed=True)
+
+
+def budget_cells(lines: Iterable[Line]) -> tuple[Cell, Cell]:
+    """Return how many seeds and how many configurations tried there were, for each of the trainings of a line."""
+    lines = list(lines)
+    seeds = "/".join(dict.fromkeys(str(len(line.choice.seeds)) for line in lines))
+    return Cell(seeds), Cell("/".join(dict.fromkeys(str(line.choice.tried) for line in lines)))

@@ -1,0 +1,73 @@
+"""What a report is asked for, checked: metrics, and names that occur in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rankbench.errors import UserError, unknown
+from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.results.compare import Query
+from rankbench.results.compare_runs import Run
+from rankbench.results.compare_tests import Metric
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Return the names in a comma-separated list; none for None."""
+    return tuple(filter(None, (name.strip() for name in (text or "").split(","))))
+
+
+def metrics_in(text: str) -> tuple[Metric, ...]:
+    """Return the metrics in a comma-separated list such as `ndcg@20,recall@20`, each once.
+
+    Raises:
+        UserError: one that is not measured, or nothing.
+    """
+    found = tuple(dict.fromkeys(_metric(word) for word in names_in(text)))
+    if not found:
+        raise UserError("--metric names no metric.", "Give some, as in --metric ndcg@20,recall@20.")
+    return found
+
+
+def check_names(query: Query, runs: Sequence[Run]) -> None:
+    """Check that every name that is asked for occurs in the store.
+
+    Raises:
+        UserError: one that does not, with the closest that do.
+    """
+    of_validation = {name for run in runs for name in run.valid}
+    for kind, asked, known in (
+        ("data set", query.datasets, {run.dataset for run in runs}),
+        ("split", query.protocols, {run.protocol for run in runs}),
+        ("backbone", query.backbones, {run.configuration.backbone.name for run in runs}),
+        ("loss", query.losses, {run.configuration.loss.name for run in runs}),
+        ("validation set", (query.select,), of_validation),
+    ):
+        _check(kind, asked, known)
+
+
+def _check(kind: str, asked: Iterable[str], known: set[str]) -> None:
+    for name in asked:
+        if ":" in name and name.partition(":")[0] in known:
+            raise UserError(
+                f"The report takes the name of a {kind} without parameters, got {name!r}.",
+                f"Use {name.partition(':')[0]!r}; validation chooses its parameters.",
+            )
+        if name not in known and not (kind == "validation set" and not known):
+            raise unknown(kind, name, known, "The report knows the names in the stored runs.")
+
+
+def _metric(word: str) -> Metric:
+    name, at, cut = word.partition("@")
+    by_plain_name = {_plain(known): known for known in METRICS}
+    if _plain(name) not in by_plain_name:
+        raise unknown("metric", name, METRICS, "A metric is given with its cut-off, as in ndcg@20.")
+    if not at or cut not in map(str, KS):
+        raise UserError(
+            f"{word!r}: a metric is given with one of the cut-offs {', '.join(map(str, KS))}.",
+            f"For example {by_plain_name[_plain(name)]}@20.",
+        )
+    return Metric(by_plain_name[_plain(name)], int(cut))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

@@ -1,0 +1,82 @@
+"""A table as data, before it is drawn: text in cells, which ones are best, and what a reader must know to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell.
+
+    Args:
+        text: what it says.
+        spread: a standard deviation, to be set off by ±.
+        detail: a less important second part.
+        value: what decides which cell of the column is best; None if it takes no part.
+        best: whether it is the best.
+    """
+
+    text: str = NOTHING
+    spread: str = ""
+    detail: str = ""
+    value: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Args:
+        title: its head; `above` is a second line over it, the test set.
+        number: whether it is set flush right.
+        spare: what goes first where the width does not suffice: the greatest; 0 always stays.
+    """
+
+    title: str
+    above: str = ""
+    number: bool = True
+    spare: int = 0
+
+    @property
+    def heading(self) -> str:
+        """Title and the line over it, as one line."""
+        return f"{self.above} {self.title}".strip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title, and the sentences below it: first the caption, then notes on single lines."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def mark_best(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
+    """Return the rows with the greatest value of each column marked, where at least two compete."""
+    marked = []
+    for column in zip(*rows, strict=True):
+        values = [cell.value for cell in column if cell.value is not None]
+        best = max(values) if len(values) > 1 else None
+        marked.append([replace(cell, best=best is not None and cell.value == best) for cell in column])
+    return tuple(zip(*marked, strict=True))
+
+
+def number(value: float | None) -> Cell:
+    """Return the cell of a value between 0 and 1, four decimals."""
+    return Cell() if value is None else Cell(f"{value:.4f}", value=value)
+
+
+def percent(value: float | None, signed: bool = False) -> Cell:
+    """Return the cell of a percentage, one decimal."""
+    if value is None:
+        return Cell()
+    rounded = round(value, 1) + 0.0  # no minus sign before a zero
+    return Cell(f"{rounded:+.1f}%" if signed else f"{rounded:.1f}%", value=value)

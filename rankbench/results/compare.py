@@ -1,0 +1,231 @@
+"""Leaderboards: queries over the stored runs.
+
+A leaderboard shows, for one test set of one `Setting`, every loss on every backbone: the configuration that validation
+chose (`compare_choice`) and what it reaches on the test (`compare_tests`). Each line keeps its runs, so whatever else
+is stored of them, per-user values included, can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from rankbench.results.compare_choice import Choice, choose
+from rankbench.results.compare_runs import LeftOut, Run, Setting, setting_of
+from rankbench.results.compare_tests import Measured, Metric, Score, measure
+from rankbench.spec import Part
+
+BASELINE = "softmax"
+PLAIN, SHIFTED = "iid", "popularity"
+"""The test in distribution, and the one under popularity shift."""
+
+Key = tuple[str, str, str, str]
+"""(backbone, its source, loss, its source): what a line is about. Files of one name and different content differ."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked of the stored runs; an empty tuple of names asks for all.
+
+    Args:
+        metrics: the metrics shown; the first one ranks.
+        select: the validation set that chooses parameters and epoch.
+        convention: how the test was measured, "standard" or "ir-benchmark".
+        datasets, protocols, backbones, losses: names to keep.
+    """
+
+    metrics: tuple[Metric, ...] = (Metric("ndcg", 20), Metric("recall", 20))
+    select: str = "iid"
+    convention: str = "standard"
+    datasets: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    backbones: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A loss on a backbone.
+
+    Args:
+        loss, backbone: how they are typed with the parameters chosen; files of one name carry the start of their hash.
+        choice: the configuration that stands for it.
+        scores: by metric, over the seeds; empty if no configuration got to the end.
+    """
+
+    loss: str
+    backbone: str
+    choice: Choice
+    scores: dict[Metric, Score]
+
+    @property
+    def key(self) -> Key:
+        """What the line is about, whatever the parameters chosen."""
+        return _key(self.choice.runs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """The losses and backbones on one test set, best first, those that diverged last.
+
+    Args:
+        dataset, protocol, digest, numbers: what the lines have in common.
+        test: the test set; `tests` are all that the protocol has.
+        query: what was asked.
+        users: how many users the means are over; 0 if every line diverged.
+        lines: the lines.
+        left_out: runs of the same name that may not stand in the same table.
+    """
+
+    dataset: str
+    protocol: str
+    digest: str
+    numbers: int
+    test: str
+    tests: tuple[str, ...]
+    query: Query
+    users: int
+    lines: tuple[Line, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The leaderboards that answer a query, and in words what could not be answered."""
+
+    leaderboards: tuple[Leaderboard, ...]
+    omitted: tuple[str, ...]
+
+
+def compare(runs: Iterable[Run], query: Query) -> Comparison:
+    """Return a leaderboard for every data set and protocol; of a protocol with several tests, that of `iid`."""
+    boards, omitted = [], []
+    for (dataset, protocol), same in by_protocol(runs, query).items():
+        setting = setting_of(same)
+        if query.select not in setting.valids:
+            omitted.append(no_validation(dataset, protocol, query.select))
+            continue
+        found = leaderboards(setting, query)
+        board = next((b for b in found if b.test == PLAIN), found[0])
+        if board.lines:
+            boards.append(board)
+    return Comparison(tuple(boards), tuple(omitted))
+
+
+def by_protocol(runs: Iterable[Run], query: Query) -> dict[tuple[str, str], list[Run]]:
+    """Return the runs asked for by (data set, protocol), of all losses and backbones: the baseline may be needed."""
+    found: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.dataset in (query.datasets or (run.dataset,)) and run.protocol in (query.protocols or (run.protocol,)):
+            found[run.dataset, run.protocol].append(run)
+    return dict(sorted(found.items()))
+
+
+def no_validation(dataset: str, protocol: str, select: str) -> str:
+    """Return the sentence for a protocol that lacks the validation set asked for."""
+    return f"{dataset}, split {protocol}: left out, it has no validation set {select!r}."
+
+
+def leaderboards(setting: Setting, query: Query) -> list[Leaderboard]:
+    """Return the leaderboard of every test set of a setting, by name; at least one, whatever diverged."""
+    by_key: dict[Key, list[Run]] = defaultdict(list)
+    for run in setting.runs:
+        by_key[_key(run)].append(run)
+    choices = {key: choose(same, query.select) for key, same in by_key.items()}
+    measured = {
+        key: {} if choice.failed else measure(choice.runs, query.metrics, query.select, query.convention)
+        for key, choice in choices.items()
+    }
+    tests = tuple(sorted({test for found in measured.values() for test in found})) or _tests(setting)
+    return [_leaderboard(setting, query, test, tests, choices, measured) for test in tests]
+
+
+def _leaderboard(
+    setting: Setting,
+    query: Query,
+    test: str,
+    tests: tuple[str, ...],
+    choices: dict[Key, Choice],
+    measured: dict[Key, dict[str, Measured]],
+) -> Leaderboard:
+    clashing = _clashing(choices)
+    lines = [
+        Line(
+            loss=_label(choice.runs[0].loss_label, choice.loss, clashing),
+            backbone=_label(choice.runs[0].backbone_label, choice.backbone, clashing),
+            choice=choice,
+            scores=_with_gains(key, test, measured),
+        )
+        for key, choice in choices.items()
+    ]
+    return Leaderboard(
+        dataset=setting.dataset,
+        protocol=setting.protocol,
+        digest=setting.digest,
+        numbers=setting.numbers,
+        test=test,
+        tests=tests,
+        query=query,
+        users=max((found[test].users for found in measured.values() if test in found), default=0),
+        lines=ranked(lines, query),
+        left_out=setting.left_out,
+    )
+
+
+def ranked(lines: Sequence[Line], query: Query) -> tuple[Line, ...]:
+    """Return the lines asked for, by the first metric, best first; those without numbers last, then by name."""
+    kept = [
+        line
+        for line in lines
+        if line.choice.loss.name in (query.losses or (line.choice.loss.name,))
+        and line.choice.backbone.name in (query.backbones or (line.choice.backbone.name,))
+    ]
+
+    def order(line: Line) -> tuple[bool, float, str, str]:
+        value = line.scores[query.metrics[0]].mean if line.scores else 0.0
+        return not line.scores, -value, line.backbone, line.loss
+
+    return tuple(sorted(kept, key=order))
+
+
+def _key(run: Run) -> Key:
+    backbone, loss = run.configuration.backbone, run.configuration.loss
+    return backbone.name, backbone.source, loss.name, loss.source
+
+
+def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -> dict[Metric, Score]:
+    """Return the scores of a line on a test with their gains over the built-in softmax on the same backbone."""
+    if test not in measured[key]:
+        return {}
+    baseline = (*key[:2], BASELINE, "")
+    reference = measured.get(baseline, {}).get(test)
+    scores = dict(measured[key][test].scores)
+    if reference is None or key == baseline:
+        return scores
+    return {metric: replace(s, gain=_gain(s.mean, reference.scores[metric].mean)) for metric, s in scores.items()}
+
+
+def _gain(mean: float, reference: float) -> float | None:
+    return 100 * (mean - reference) / reference if reference else None
+
+
+def _tests(setting: Setting) -> tuple[str, ...]:
+    """Return the test sets of a setting in which every loss diverged: nothing is measured, the protocol is known."""
+    return (PLAIN, SHIFTED) if setting.protocol == "shift" else (setting.protocol,)
+
+
+def _clashing(choices: Iterable[Key]) -> set[str]:
+    """Return the names that files of different content, or a file and a built-in part, have in common."""
+    sources: dict[str, set[str]] = defaultdict(set)
+    for backbone, backbone_source, loss, loss_source in choices:
+        sources[backbone].add(backbone_source)
+        sources[loss].add(loss_source)
+    return {name for name, found in sources.items() if len(found) > 1}
+
+
+def _label(label: str, part: Part, clashing: set[str]) -> str:
+    """Return a label, with the start of the file's hash behind a name that would be ambiguous."""
+    if not part.source or part.name not in clashing:
+        return label
+    return f"{part.name}@{part.source[:7]}{label.removeprefix(part.name)}"

@@ -1,0 +1,108 @@
+"""Stored runs with numbers made up by hand, written in the form in which real runs are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation
+from rankbench.evaluation.groups import GROUPS
+from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.results.documents import outcome, tables_of
+from rankbench.results.store import Store, StoredRun
+from rankbench.spec import Part, RunSpec, TrainSpec, spell
+from rankbench.training.loop import Trained
+from rankbench.training.progress import EpochEnd
+from rankbench.training.selection import Best
+
+USERS = 4
+"""Users with a test item; twice as many count under the convention of IR-Benchmark, so that its means are half."""
+
+DIGEST = "d1" * 32
+
+
+def store_run(
+    store: Store,
+    loss: str = "softmax",
+    seed: int = 0,
+    *,
+    ndcg: Mapping[str, float] | float = 0.0,
+    recall: Mapping[str, float] | float = 0.0,
+    valid: Mapping[str, float] | float = 0.5,
+    shift: float = 0.0,
+    params: Mapping[str, float] | None = None,
+    source: str = "",
+    backbone: str = "mf",
+    dataset: str = "shop",
+    protocol: str = "iid",
+    train: Mapping[str, float] | None = None,
+    digest: str = DIGEST,
+    numbers: int = 1,
+    diverged: str = "",
+    hits: tuple[int, ...] = (0,) * GROUPS,
+    relevant: tuple[int, ...] = (10,) * GROUPS,
+) -> StoredRun:
+    """Store a run with the given test metrics at K = 20, by test set or the same on all.
+
+    At other K a metric is K/100 higher than `ndcg` or `recall`; the epoch that validation `popularity` chose is `shift`
+    higher; hits by group are those at K = 20, at other K there are none.
+    """
+    both = ("iid", "popularity")
+    tests, valids = (both, both) if protocol == "shift" else ((protocol,), ("iid",))
+    spec = RunSpec(
+        dataset=dataset,
+        protocol=protocol,
+        digest=digest,
+        loss=Part(loss, tuple(sorted((params or {}).items())), source),
+        backbone=Part(backbone),
+        train=tuple({**TrainSpec().values(), **(train or {})}.items()),
+        seed=seed,
+        numbers=numbers,
+    )
+    values = valid if isinstance(valid, Mapping) else dict.fromkeys(valids, valid)
+    best = {name: Best(5, values[name], {"user": torch.zeros(1)}) if name in values else Best() for name in valids}
+    trained = Trained({}, best, [EpochEnd(1, 0.75, {}, 0.0, 0.0)], diverged)
+    measured = {
+        (by, convention, test): _evaluation(
+            {"ndcg": _of(ndcg, test), "recall": _of(recall, test)},
+            shift if by == "popularity" else 0.0,
+            USERS * (2 if convention == "ir-benchmark" else 1),
+            hits,
+            relevant,
+        )
+        for by in values
+        for convention in CONVENTIONS
+        for test in tests
+    }
+    labels = {"loss": spell(loss, params or {}), "backbone": backbone}
+    documents = {
+        "spec": {**spec.to_json(), "id": spec.id, "labels": labels},
+        "outcome": outcome(trained, 1.0),
+        "env": {},
+    }
+    return store.write(spec, documents, tables_of(measured))
+
+
+def _of(value: Mapping[str, float] | float, test: str) -> float:
+    return value[test] if isinstance(value, Mapping) else value
+
+
+def _evaluation(
+    at_20: Mapping[str, float], higher: float, n_averaged: int, hits: tuple[int, ...], relevant: tuple[int, ...]
+) -> Evaluation:
+    def values(metric: str) -> np.ndarray:
+        row = [at_20.get(metric, 0.0) + higher + (0 if K == 20 else K / 100) for K in KS]
+        return np.tile(np.array(row), (USERS, 1))
+
+    group_hits = np.zeros((GROUPS, len(KS)), np.int64)
+    group_hits[:, KS.index(20)] = hits
+    return Evaluation(
+        users=np.arange(USERS),
+        values={metric: values(metric) for metric in METRICS},
+        n_averaged=n_averaged,
+        group_items=10 ** np.arange(GROUPS),
+        group_relevant=np.array(relevant),
+        group_hits=group_hits,
+    )

@@ -1,0 +1,122 @@
+"""What the tests of the losses share: batches, losses from the text that one types, and the variants tested."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import naive
+from rankbench import registry
+from rankbench.data.interactions import Interactions
+from rankbench.losses import Loss, Scores
+
+VARIANTS = {
+    "bpr": ["bpr"],
+    "softmax": ["softmax", "softmax:tau=0.05,incl=true"],
+    "bsl": [
+        "bsl",
+        "bsl:tau1=0.3,tau2=0.15",
+        "bsl:mode=ratio,ratio=1.22,tau2=0.08",
+        "bsl:mode=user",
+        "bsl:mode=user,tau1=0.2,tau2=0.05",
+    ],
+    "psl": ["psl", "psl:activation=atan,tau=0.05", "psl:activation=tanh,tau=0.05", "psl:activation=exp"],
+    "slatk": ["slatk", "slatk:tau=0.2,tau_weight=0.5", "slatk:detach_weight=true,tau_weight=0.3"],
+    "dsl": [
+        "dsl",
+        "dsl:slate=2,gamma=-0.5",
+        "dsl:gamma=0,lambda_similarity=-0.25",
+        "dsl:gamma=0,lambda_hardness=1,lambda_similarity=0.5,clip_kappa=2,incl=true",
+        "dsl:slate=3,gamma=0.5,lambda_hardness=0.25,lambda_similarity=0.25,clip_temperature=1.2",
+        "dsl:slate=3,lambda_hardness=1,hardness=violation,weight=dro",
+        "dsl:competition=radius,lambda_similarity=0.5,weight=dro,incl=true",
+        "dsl:competition=radius,gamma=1",
+    ],
+}
+"""The variants of every built-in loss that the contract is checked on."""
+
+ALL = [text for texts in VARIANTS.values() for text in texts]
+
+N_USERS = 5
+
+
+def build(text: str) -> Loss:
+    """The loss that one types as `text`, bound to a train set of `N_USERS` users."""
+    part = registry.part("loss", text)
+    loss = registry.find("loss", part.name)(**dict(part.params))
+    assert isinstance(loss, Loss)
+    loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, 9))
+    if "threshold" in dict(loss.named_buffers()):
+        loss.load_state_dict({"threshold": torch.linspace(-0.3, 0.6, N_USERS)})
+    return loss
+
+
+def crosses_examples(loss: Loss) -> bool:
+    """Whether an example's value depends on the other examples of its batch, as the docstrings state."""
+    values = loss.values()
+    return values.get("mode") == "user" or bool(values.get("gamma"))
+
+
+def batch(seed: int = 0, B: int = 6, N: int = 7, *, dtype: torch.dtype = torch.float64, scale: float = 1.0) -> Scores:
+    """A random batch of scores in [-scale, scale], with gradients and with users that occur more than once."""
+    rng = np.random.default_rng(seed)
+
+    def scores(*shape: int) -> Tensor:
+        return torch.tensor(rng.uniform(-1, 1, shape), dtype=dtype)
+
+    pos, neg, similarity = scores(B) * scale, scores(B, N) * scale, scores(B, N)
+    item = torch.from_numpy(rng.integers(0, 9, (B, N)))
+    user = torch.from_numpy(rng.integers(0, N_USERS, B))
+    return of(pos, neg, user=user, similarity=similarity, neg_item=item)
+
+
+def of(
+    pos: Tensor,
+    neg: Tensor,
+    *,
+    user: Tensor | None = None,
+    similarity: Tensor | None = None,
+    neg_item: Tensor | None = None,
+) -> Scores:
+    """The batch of the given scores; they become leaves that gather gradients."""
+    like = torch.zeros_like(neg) if similarity is None else similarity
+    return Scores(
+        pos=pos.detach().clone().requires_grad_(),
+        neg=neg.detach().clone().requires_grad_(),
+        user=torch.arange(len(pos)) % N_USERS if user is None else user,
+        pos_item=torch.zeros(len(pos), dtype=torch.long),
+        neg_item=torch.zeros(neg.shape, dtype=torch.long) if neg_item is None else neg_item,
+        measure_similarity=lambda: like,
+    )
+
+
+def rows(s: Scores, which: slice | Tensor) -> Scores:
+    """The batch that has only the given rows."""
+    return of(s.pos[which], s.neg[which], user=s.user[which], similarity=s.similarity[which])
+
+
+def case(s: Scores, loss: Loss) -> naive.Case:
+    """The batch as plain lists."""
+    threshold = dict(loss.named_buffers()).get("threshold", torch.zeros(N_USERS))
+    return naive.Case(
+        s.pos.tolist(), s.neg.tolist(), s.user.tolist(), s.similarity.tolist(), dict(enumerate(threshold.tolist()))
+    )
+
+
+def gradients(loss: Loss, s: Scores) -> tuple[Tensor, Tensor]:
+    """Gradient of the summed loss by the positives (B,) and the negatives (B, N)."""
+    pos, neg = torch.autograd.grad(loss(s).sum(), (s.pos, s.neg))
+    return pos, neg
+
+
+def dcg_bounds(score: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
+    """(-log DCG + log |P|, mean log rank) of one user's scores (I,) and positive items (P,)."""
+    rank = (score[:, None] >= score[positive]).sum(dim=0).double()
+    dcg = (1 / torch.log2(1 + rank)).sum()
+    return -dcg.log() + torch.tensor(len(positive)).double().log(), rank.log().mean()
+
+
+def over_all_items(score: Tensor, positive: Tensor) -> Scores:
+    """The batch of one user's positives with every item as a negative."""
+    return of(score[positive], score.expand(len(positive), -1))
