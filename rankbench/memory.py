@@ -1,8 +1,8 @@
 """Keeps freed memory for the next step.
 
-A step allocates and frees the same few tensors of some megabytes. By default the C library takes each from the system and
-gives it back, and the system clears every page again: most of the time of an elementwise operation. Kept, the pages are
-warm.
+A step allocates and frees the same few tensors of some megabytes. By default the C library takes each from the system
+and gives it back, and the system clears every page again: most of the time of an elementwise operation. Kept, the pages
+are warm.
 """
 
 import ctypes

@@ -1,20 +1,24 @@
 """One pool of threads for everything that runs in parallel on the CPU.
 
 Kernels release the interpreter lock and work on a range of rows; how the rows are cut never changes a result, because
-each row (or fixed block of rows) is computed by one thread in one order. torch itself keeps to a single thread: the ends
-of its parallel chunks are computed by other instructions than their middles, so its results depend on the number of
-threads, and its OpenMP threads would fight with ours for the cores.
+each row (or fixed block of rows) is computed by one thread in one order. torch itself keeps to a single thread: the
+ends of its parallel chunks are computed by other instructions than their middles, so its results depend on the number
+of threads, and its OpenMP threads would fight with ours for the cores.
 """
 
+import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rankbench.memory import keep_freed_memory
 
 T = TypeVar("T")
+
+_PIECES_A_THREAD = 4
+"""Ranges of rows a thread: enough that one which starts late, or is slowed down, does not hold up the others."""
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
@@ -46,26 +50,33 @@ def threads() -> int:
 
 def over_rows(kernel: Callable[..., None], n_rows: int, *args: Any) -> None:
     """Call `kernel(start, stop, *args)` on ranges of rows that together cover 0..n_rows, in parallel."""
-    if _pool is None or n_rows < 2 * _threads or getattr(_ahead, "working", False):
-        kernel(0, n_rows, *args)
-        return
-    edges = [n_rows * i // _threads for i in range(_threads + 1)]
-    futures = [_pool.submit(kernel, start, stop, *args) for start, stop in zip(edges[1:-1], edges[2:], strict=True)]
-    kernel(edges[0], edges[1], *args)
-    for future in futures:
-        future.result()
+    pieces = min(n_rows, _PIECES_A_THREAD * _threads) if _shared() else 1
+    edges = [n_rows * i // pieces for i in range(pieces + 1)] if pieces else []
+    _share(lambda i: kernel(edges[i], edges[i + 1], *args), pieces)
 
 
 def over_blocks(work: Callable[[int, int], None], n_rows: int, block: int) -> None:
-    """Call `work(start, stop)` on consecutive blocks of `block` rows each, in parallel; blocks do not depend on threads."""
-    starts = range(0, n_rows, block)
-    run(lambda start: work(start, min(start + block, n_rows)), starts)
+    """Call `work(start, stop)` on blocks of `block` rows, in parallel; the blocks do not depend on the threads."""
+    _share(lambda i: work(i * block, min((i + 1) * block, n_rows)), -(-n_rows // block))
 
 
-def run(work: Callable[[int], None], items: Iterable[int]) -> None:
-    """Call `work` on each item, in parallel."""
-    for _ in map(work, items) if _pool is None else _pool.map(work, items):
-        pass
+def _share(work: Callable[[int], None], n: int) -> None:
+    """Call `work(0)` ... `work(n - 1)`: each thread takes the next one when it is free, this thread among them."""
+    todo = itertools.count()
+
+    def take() -> None:
+        while (i := next(todo)) < n:
+            work(i)
+
+    helpers = [_pool.submit(take) for _ in range(min(_threads, n) - 1)] if _pool and _shared() else []
+    take()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+
+
+def _shared() -> bool:
+    return _pool is not None and not getattr(_ahead, "working", False)
 
 
 def ahead(work: Callable[..., T], *args: Any) -> Callable[[], T]:

@@ -1,8 +1,8 @@
 """Declared parameters: a class's fields are its configuration.
 
-A field `tau: float = param(0.1, "temperature", above=0, grid=(0.1, 0.2))` gives the command line its parameter, its type
-and range check, the help text, the run id and the search grid. Losses, backbones and `TrainSpec` all declare theirs so.
-"""
+A field `tau: float = param(0.1, "temperature", above=0, grid=(0.1, 0.2))` gives the command line its parameter, its
+type and range check, the help text, the run id and the search grid. Losses, backbones and `TrainSpec` all declare
+theirs so."""
 
 import math
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Param:
         if isinstance(value, str):
             return True
         return (
-            not math.isnan(value)
+            math.isfinite(value)
             and (self.above is None or value > self.above)
             and (self.at_least is None or value >= self.at_least)
             and (self.below is None or value < self.below)

@@ -65,10 +65,10 @@ def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Confi
 
 def _training(loss: type[Configurable], request: Request) -> Iterator[tuple[tuple[str, Value], ...]]:
     """Yield the training values: what was asked for, else what the loss is published with, else the default."""
-    published: Mapping[str, Value] = getattr(loss, "training", {})
+    recipe: Mapping[str, Value] = getattr(loss, "recipe", {})
     for values in product(*request.vary.values()):
         varied = dict(zip(request.vary, values, strict=True))
-        resolved = resolve(TrainSpec, {**published, **request.train, **varied}, "training")
+        resolved = resolve(TrainSpec, {**recipe, **request.train, **varied}, "training")
         yield tuple(sorted(resolved.items()))
 
 
@@ -91,6 +91,8 @@ def read_seeds(text: str) -> list[int]:
     for word in text.split(","):
         first, dash, last = word.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise UserError(f"--seed {text!r}: expected whole numbers from 0, got {word!r}.", "For example 3, 0,1,2 or 0-4.")
+            raise UserError(
+                f"--seed {text!r}: expected whole numbers from 0, got {word!r}.", "For example 3, 0,1,2 or 0-4."
+            )
         seeds += range(int(first), int(last or first) + 1)
     return list(dict.fromkeys(seeds))

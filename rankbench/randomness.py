@@ -1,8 +1,8 @@
 """Randomness as a function, not a state: every random number is a hash of (seed, stream, counters).
 
-So threads, devices, block sizes and interruptions cannot change which numbers are drawn, and any of them can be computed
-again where it is needed. The hash is the finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-generators, OOPSLA 2014): integer arithmetic modulo 2^64 that a GPU repeats exactly.
+So threads, devices, block sizes and interruptions cannot change which numbers are drawn, and any of them can be
+computed again where it is needed. The hash is the finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable
+pseudorandom number generators, OOPSLA 2014): integer arithmetic modulo 2^64 that a GPU repeats exactly.
 """
 
 import numpy as np

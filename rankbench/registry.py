@@ -67,6 +67,7 @@ def part_of(owner: type[Configurable], name: str, params: dict[str, Value]) -> P
     path = Path(name) if _is_path(name) else None
     source = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
     values = resolve(owner, params, path.stem if path else name)
+    owner(**values)  # refuses parameters that do not go together
     return Part(path.stem if path else name, tuple(sorted(values.items())), source)
 
 
@@ -99,15 +100,16 @@ def _published_class(kind: Kind, name: str) -> type[Configurable]:
     try:
         found = _published(kind)[name].load()
     except Exception as error:
-        raise UserError(f"The published {kind} {name!r} cannot be loaded: {error}.", "Reinstall its package.") from error
-    if not (isinstance(found, type) and issubclass(found, _base(kind))):
-        raise UserError(f"The published {kind} {name!r} is not a {kind}.", "Tell the authors of its package.")
-    return found
+        raise UserError(
+            f"The published {kind} {name!r} cannot be loaded: {error}.", "Reinstall its package."
+        ) from error
+    if isinstance(found, type) and issubclass(found, _base(kind)):
+        return found
+    raise UserError(f"The published {kind} {name!r} is not a {kind}.", "Tell the authors of its package.")
 
 
 def _base(kind: Kind) -> type[Configurable]:
-    base = getattr(importlib.import_module(f"rankbench.{_FOLDER[kind]}"), kind.capitalize())
-    assert issubclass(base, Configurable)
+    base: type[Configurable] = getattr(importlib.import_module(f"rankbench.{_FOLDER[kind]}"), kind.capitalize())
     return base
 
 
@@ -120,7 +122,9 @@ def _only_class(kind: Kind, module: ModuleType, name: str) -> type[Configurable]
     ]
     if len(own) != 1:
         found = ", ".join(c.__name__ for c in own) or "none"
-        raise UserError(f"{name} must define one {base.__name__}, found {found}.", f"See `rankbench list {_FOLDER[kind]}`.")
+        raise UserError(
+            f"{name} must define one {base.__name__}, found {found}.", f"See `rankbench list {_FOLDER[kind]}`."
+        )
     return own[0]
 
 
@@ -140,5 +144,7 @@ def _load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"{str(path)!r} cannot be loaded: {type(error).__name__}: {error}.", "Mend the file.") from error
+        raise UserError(
+            f"{str(path)!r} cannot be loaded: {type(error).__name__}: {error}.", "Mend the file."
+        ) from error
     return module

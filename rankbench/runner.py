@@ -73,7 +73,9 @@ class Failed:
 Event = Started | Waiting | Finished | Failed | Step | EpochEnd
 
 
-def run_all(jobs: Iterable[Job], store: Store, device: torch.device, force: bool = False) -> Generator[Event, None, None]:
+def run_all(
+    jobs: Iterable[Job], store: Store, device: torch.device, force: bool = False
+) -> Generator[Event, None, None]:
     """Make every run that is not stored yet, and yield what happens.
 
     A run that another process is making is left to it and looked at again at the end.

@@ -1,8 +1,8 @@
 """Uniform negatives as a function of (key, row, draw), without rejection.
 
-A user with the ascending train items p_0 < p_1 < ... has I - |P_u| negatives, and the r-th of them is r + c, where c counts
-the j with p_j - j <= r. So one hash gives a uniform r, and a short search the item: every draw ends, however active the
-user is. The same integers come from numba on the CPU and from torch on any device.
+A user with the ascending train items p_0 < p_1 < ... has I - |P_u| negatives, and the r-th of them is r + c, where c
+counts the j with p_j - j <= r. So one hash gives a uniform r, and a short search the item: every draw ends, however
+active the user is. The same integers come from numba on the CPU and from torch on any device.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class UniformNegatives:
             user: (B,) int64, users.
             N: negatives a row.
         """
-        return self._draw_on_cpu(key, row, user, N) if user.device.type == "cpu" else self.draw_by_torch(key, row, user, N)
+        return (
+            self._draw_on_cpu(key, row, user, N) if user.device.type == "cpu" else self.draw_by_torch(key, row, user, N)
+        )
 
     def _draw_on_cpu(self, key: int, row: Tensor, user: Tensor, N: int) -> Tensor:
         out = np.empty((len(user), N), np.int32)  # (B, N)
@@ -85,7 +87,7 @@ class UniformNegatives:
         return (rank + found - indptr[user][:, None]).to(torch.int32)  # (B, N)
 
     def _tables(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return the rows, and the gaps of all users as one ascending key, so that a single search finds a user's gap."""
+        """Return the rows, and the gaps of all users as one ascending key, so that one search finds a gap."""
         if device not in self._on_device:
             user = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))  # (nnz,)
             arrays = (self.indptr, user * self.n_items + self.gaps)

@@ -1,8 +1,8 @@
 """What a run is: pure data, and the identifier that follows from it.
 
-`Part` is a loss or a backbone with its parameters, `TrainSpec` how it is trained, `RunSpec` the whole run. The identifier
-of a run is the hash of its canonical JSON: what changes a result is in it (also the source of a file of yours), what only
-changes the speed (device, threads, paths) is not.
+`Part` is a loss or a backbone with its parameters, `TrainSpec` how it is trained, `RunSpec` the whole run. The
+identifier of a run is the hash of its canonical JSON: what changes a result is in it (also the source of a file of
+yours), what only changes the speed (device, threads, paths) is not.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from rankbench.errors import UserError
 from rankbench.params import Configurable, Value, param, show
 
 NUMBERS = 1
-"""Version of the numerics. It rises when the same spec would give other numbers, so that old results are not mixed in."""
+"""Version of the numerics. It rises when a spec would give other numbers, so that old results are not mixed in."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def spell(name: str, params: Mapping[str, Value]) -> str:
 
 
 def split_parts(text: str) -> list[str]:
-    """Split `dsl,softmax:tau=0.1,incl=true,bpr` into its parts: a word with `=` and no `:` continues the part before it."""
+    """Split `dsl,softmax:tau=0.1,incl=true,bpr` into parts: a word with `=` but no `:` continues the one before."""
     parts: list[str] = []
     for word in (w.strip() for w in text.split(",")):
         key = word.split("=", 1)[0]
@@ -68,7 +68,9 @@ def read_part(text: str) -> tuple[str, dict[str, str]]:
     for word in filter(None, typed.split(",")):
         key, equals, value = word.partition("=")
         if not equals or not key or not value:
-            raise UserError(f"{text!r}: expected parameters as key=value, got {word!r}.", f"For example {name}:tau=0.1.")
+            raise UserError(
+                f"{text!r}: expected parameters as key=value, got {word!r}.", f"For example {name}:tau=0.1."
+            )
         if key in params:
             raise UserError(f"{text!r} gives {key} twice.", "Name the part twice to run it with both values.")
         params[key] = value
@@ -86,7 +88,9 @@ class TrainSpec(Configurable):
     eval_every: int = param(5, "epochs between two validations", at_least=1)
     negatives: int = param(1000, "negatives an interaction, N", at_least=1)
     dim: int = param(64, "dimensions of the embeddings, d", at_least=1)
-    init: str = param("normal", "initial embeddings: N(0, 1) or Xavier's N(0, 2/(rows+d))", choices=("normal", "xavier"))
+    init: str = param(
+        "normal", "initial embeddings: N(0, 1) or Xavier's N(0, 2/(rows+d))", choices=("normal", "xavier")
+    )
 
 
 @dataclass(frozen=True)
@@ -133,4 +137,5 @@ class RunSpec:
 
     def train_spec(self) -> TrainSpec:
         """Return the training values as a `TrainSpec`."""
-        return TrainSpec(**dict(self.train))
+        values: dict[str, Any] = dict(self.train)
+        return TrainSpec(**values)

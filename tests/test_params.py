@@ -35,6 +35,7 @@ def test_an_int_is_a_float_but_nothing_else_converts():
     [
         ({"tau": 0.0}, "tau = 0.0 is out of range: expected > 0"),
         ({"tau": float("nan")}, "out of range"),
+        ({"tau": float("inf")}, "out of range"),
         ({"k": 0}, "expected >= 1 and <= 100"),
         ({"k": 101}, "out of range"),
         ({"mode": "pears"}, "expected pair or user"),

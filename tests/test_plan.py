@@ -1,8 +1,8 @@
 import pytest
-from toy import random_split
 
 from rankbench.errors import UserError
 from rankbench.plan import Request, plan, read_seeds, read_vary
+from toy import random_split
 
 SPLIT = random_split()
 

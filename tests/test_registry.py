@@ -43,7 +43,12 @@ def test_a_part_has_all_parameters_and_its_label_only_the_changed_ones():
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("softmx", "'softmax'"), ("softmax:tua=0.1", "'tau'"), ("softmax:tau=0", "temperature"), ("softmax:tau=x", "temperature")],
+    [
+        ("softmx", "'softmax'"),
+        ("softmax:tua=0.1", "'tau'"),
+        ("softmax:tau=0", "temperature"),
+        ("softmax:tau=x", "temperature"),
+    ],
 )
 def test_mistakes_are_answered_with_what_was_meant(text, hint):
     with pytest.raises(UserError) as caught:
@@ -62,7 +67,9 @@ def test_a_file_of_yours(tmp_path):
     assert registry.part("loss", f"{file}:scale=2").source != part.source
 
 
-@pytest.mark.parametrize(("text", "words"), [("x = (", "SyntaxError"), ("x = 1", "found none"), (TWO, "found Mine, Other")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("x = (", "SyntaxError"), ("x = 1", "found none"), (TWO, "found Mine, Other")]
+)
 def test_a_file_that_is_no_loss(tmp_path, text, words):
     file = tmp_path / "other.py"
     file.write_text(text)
@@ -86,5 +93,6 @@ def test_a_published_loss(monkeypatch):
 
 
 def test_listing_imports_no_torch():
-    code = "import sys; from rankbench import registry; registry.names('loss'); registry.summary('loss', 'bpr'); assert 'torch' not in sys.modules"
+    listing = "registry.names('loss'); registry.summary('loss', 'bpr')"
+    code = f"import sys; from rankbench import registry; {listing}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

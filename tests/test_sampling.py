@@ -3,13 +3,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import random_interactions
 
 from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.parallel import set_threads
 from rankbench.randomness import bits, key, mix, permutation
 from rankbench.sampling import UniformNegatives
+from toy import random_interactions
 
 TRAIN = random_interactions(0, n_users=40, n_items=90, each=15)
 SAMPLER = UniformNegatives.outside(TRAIN)

@@ -1,7 +1,7 @@
 """Backbones: what turns train interactions into user and item vectors. One file here is one backbone.
 
-A score is the inner product of a user's and an item's vector; losses on cosines get normalised vectors, in training and in
-evaluation alike.
+A score is the inner product of a user's and an item's vector; losses on cosines get normalised vectors, in training and
+in evaluation alike.
 """
 
 from abc import ABC, abstractmethod

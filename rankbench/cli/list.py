@@ -15,7 +15,9 @@ class Shelf(StrEnum):
 
 
 def list_names(
-    shelf: Annotated[Shelf | None, typer.Argument(help="What to list; everything if left out.", show_default=False)] = None,
+    shelf: Annotated[
+        Shelf | None, typer.Argument(help="What to list; everything if left out.", show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List losses, backbones and data sets by the names that the other commands take."""
@@ -32,7 +34,9 @@ def list_names(
 
     console = results()
     for title, entries in found.items():
-        table = Table("name", "what it is", title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(
+            "name", "what it is", title=title, title_justify="left", title_style="bold", box=None, pad_edge=False
+        )
         for name, text in entries.items():
             table.add_row(name, text)
         console.print(table)
@@ -45,7 +49,7 @@ def _entries(shelf: Shelf) -> dict[str, str]:
         from rankbench.data.catalog import load_catalog
 
         return {name: dataset.title for name, dataset in load_catalog().items()}
-    from rankbench.registry import names, summary
+    from rankbench.registry import Kind, names, summary
 
-    kind = "loss" if shelf is Shelf.losses else "backbone"
+    kind: Kind = "loss" if shelf is Shelf.losses else "backbone"
     return {name: summary(kind, name) for name in names(kind)}

@@ -32,23 +32,32 @@ def run(
         str, typer.Option("--loss", "-l", help="Losses with parameters, as in dsl,softmax:tau=0.1 or ./my_loss.py.")
     ] = "dsl,softmax",
     backbone: Annotated[str, typer.Option("--backbone", "-b", help="Backbones, as in mf,lightgcn:layers=3.")] = "mf",
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Data sets; see `rankbench fetch`.")] = "online-retail",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="Data sets; see `rankbench fetch`.")
+    ] = "online-retail",
     split: Annotated[str, typer.Option("--split", "-s", help="Split protocols.")] = "shift",
     seed: Annotated[str, typer.Option(help="Seeds: 3, 0,1,2 or 0-4.")] = "0",
     grid: Annotated[bool, typer.Option("--grid", help="Try each loss with its own grid of parameters.")] = False,
     vary: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=V1,V2", help="Try all these values of a training value.", show_default=False),
+        typer.Option(
+            "--set", metavar="KEY=V1,V2", help="Try all these values of a training value.", show_default=False
+        ),
     ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=TRAINING)] = None,
     weight_decay: Annotated[float | None, typer.Option(help="L2 term of Adam.", rich_help_panel=TRAINING)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Interactions a step, B.", rich_help_panel=TRAINING)] = None,
     epochs: Annotated[int | None, typer.Option(help="Most epochs.", rich_help_panel=TRAINING)] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Validations without a better one before stopping; 0: never.", rich_help_panel=TRAINING)
+        int | None,
+        typer.Option(help="Validations without a better one before stopping; 0: never.", rich_help_panel=TRAINING),
     ] = None,
-    eval_every: Annotated[int | None, typer.Option(help="Epochs between validations.", rich_help_panel=TRAINING)] = None,
-    negatives: Annotated[int | None, typer.Option(help="Negatives an interaction, N.", rich_help_panel=TRAINING)] = None,
+    eval_every: Annotated[
+        int | None, typer.Option(help="Epochs between validations.", rich_help_panel=TRAINING)
+    ] = None,
+    negatives: Annotated[
+        int | None, typer.Option(help="Negatives an interaction, N.", rich_help_panel=TRAINING)
+    ] = None,
     dim: Annotated[int | None, typer.Option(help="Dimensions of the embeddings, d.", rich_help_panel=TRAINING)] = None,
     init: Annotated[str | None, typer.Option(help="normal or xavier.", rich_help_panel=TRAINING)] = None,
     device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
@@ -63,7 +72,9 @@ def run(
     ] = Path("runs"),
     mirror: Annotated[
         str | None,
-        typer.Option(envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.", rich_help_panel=PLACES),
+        typer.Option(
+            envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.", rich_help_panel=PLACES
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make stored runs again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,

@@ -106,7 +106,9 @@ class Screen:
             return
         outcome = event.run.outcome
         if event.run.diverged:
-            self._line(event.job, f"diverged: {outcome['reason']}; last finite loss {outcome['last_finite_loss']}", "yellow")
+            self._line(
+                event.job, f"diverged: {outcome['reason']}; last finite loss {outcome['last_finite_loss']}", "yellow"
+            )
             return
         best = " ".join(
             f"{name} {value:.4f} (epoch {outcome['best_epoch'][name]})"
@@ -147,7 +149,7 @@ def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
 def _training_text(job: Job) -> str:
     values = dict(job.spec.train)
     shown = ("lr", "weight_decay", "negatives", "epochs")
-    return " ".join(f"{name}={values[name]:g}" for name in shown if values[name])  # type: ignore[str-format]
+    return " ".join(f"{name}={values[name]:g}" for name in shown if values[name])
 
 
 def show_summary(finished: Sequence[Finished], json: bool) -> None:

@@ -70,7 +70,11 @@ def _part(kind: Kind, name: str) -> dict[str, Any]:
     }
     if kind == "loss":
         reading = getattr(owner, "provenance", "paper") == "reading"
-        found["provenance"] = "our reading; the paper's formulas are not public" if reading else "the paper's formulas"
+        found["provenance"] = (
+            "our reading of the abstract; the paper's formulas are not known to us"
+            if reading
+            else "the paper's formulas"
+        )
         found["score"] = getattr(owner, "score", "")
         found["training"] = _training(owner)
     return found
@@ -80,7 +84,7 @@ def _training(owner: type[Configurable]) -> dict[str, Any]:
     from rankbench.params import resolve
     from rankbench.spec import TrainSpec
 
-    return resolve(TrainSpec, getattr(owner, "training", {}))
+    return resolve(TrainSpec, getattr(owner, "recipe", {}))
 
 
 def _dataset(name: str) -> dict[str, Any]:
@@ -127,7 +131,9 @@ def _draw(described: dict[str, Any]) -> None:
     if described.get("splits"):
         console.print(f"[bold]Splits[/]: {', '.join(described['splits'])}")
     if described.get("counts"):
-        console.print("[bold]Counts[/]: " + ", ".join(f"{count:,} {what}" for what, count in described["counts"].items()))
+        console.print(
+            "[bold]Counts[/]: " + ", ".join(f"{count:,} {what}" for what, count in described["counts"].items())
+        )
     if described.get("training"):
         values = "  ".join(f"{key}={spell(value)}" for key, value in described["training"].items())
         console.print(f"[bold]Training[/]: {values}")

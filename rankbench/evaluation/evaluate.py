@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from rankbench.data.interactions import Interactions, Split
+from rankbench.data.interactions import Split
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS, ndcg
 from rankbench.evaluation.ranking import hits_of, top_items
@@ -19,8 +19,8 @@ Convention = Literal["standard", "ir-benchmark"]
 
 CONVENTIONS: tuple[Convention, ...] = ("standard", "ir-benchmark")
 """How a test set is measured. "standard": train, validation and the other test sets are not ranked; means are over the
-users with a test item. "ir-benchmark", that of the published tables: only train is left out, so validation items take up
-ranks; means are over all users that occur in train or test, those without a test item counting 0."""
+users with a test item. "ir-benchmark", that of the published tables: only train is left out, so validation items take
+up ranks; means are over all users that occur in train or test, those without a test item counting 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Evaluation:
 def vectors_for(score: str, user_vec: Tensor, item_vec: Tensor) -> tuple[Tensor, Tensor]:
     """Return the vectors whose inner product is the score: normalised ones for "cosine"."""
     if score == "cosine":
-        return F.normalize(user_vec, dim=1), F.normalize(item_vec, dim=1)
+        return normalize(user_vec, dim=1), normalize(item_vec, dim=1)
     return user_vec, item_vec
 
 

@@ -12,9 +12,9 @@ GROUPS = 5
 def popularity_groups(train: Interactions) -> NDArray[np.int64]:
     """Return the popularity group (I,) int64 of each item, from 0, the head, to GROUPS - 1, the tail.
 
-    Items are sorted by train interactions, most first (ties by id), and cut so that each group holds about the same number
-    of interactions: the head is a few popular items, the tail are many rare ones. Items without any are in the tail.
-    """
+    Items are sorted by train interactions, most first (ties by id), and cut so that each group holds about the same
+    number of interactions: the head is a few popular items, the tail are many rare ones. Items without any are in the
+    tail."""
     order = np.argsort(-train.item_counts, kind="stable")  # (I,)
     before = np.cumsum(train.item_counts[order]) - train.item_counts[order]  # (I,) interactions of more popular items
     group = np.empty(train.n_items, np.int64)  # (I,)

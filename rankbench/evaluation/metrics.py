@@ -1,8 +1,8 @@
 """Ranking metrics, stated once: functions of which ranks are hits and how many relevant items there are.
 
 For user u, `hit[r]` says whether the item at rank r (from 1) is relevant, and R_u is the set of relevant items. Every
-metric takes `hits` (n, L) bool, `n_relevant` (n,) int64 with n_relevant >= 1, and a cut-off K <= L, and returns one float64
-value per user (n,). A list shorter than K counts as having no hits beyond its end.
+metric takes `hits` (n, L) bool, `n_relevant` (n,) int64 with n_relevant >= 1, and a cut-off K <= L, and returns one
+float64 value per user (n,). A list shorter than K counts as having no hits beyond its end.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,28 +25,34 @@ def ndcg(hits: Hits, n_relevant: Counts, K: int) -> Values:
     """
     discount = 1 / np.log2(np.arange(2, K + 2))  # (K,)
     ideal = np.cumsum(discount)  # (K,)
-    return (hits[:, :K] * discount).sum(axis=1) / ideal[np.minimum(n_relevant, K) - 1]  # (n,)
+    gain: Values = (hits[:, :K] * discount).sum(axis=1)  # (n,)
+    best: Values = ideal[np.minimum(n_relevant, K) - 1]  # (n,)
+    return gain / best  # (n,)
 
 
 def recall(hits: Hits, n_relevant: Counts, K: int) -> Values:
     r"""Return Recall@K: $\sum_{r \le K} hit_r / |R_u|$."""
-    return hits[:, :K].sum(axis=1) / n_relevant  # (n,)
+    found: Counts = hits[:, :K].sum(axis=1)  # (n,)
+    return found / n_relevant  # (n,)
 
 
 def precision(hits: Hits, n_relevant: Counts, K: int) -> Values:
     r"""Return Precision@K: $\sum_{r \le K} hit_r / K$."""
-    return hits[:, :K].sum(axis=1) / K  # (n,)
+    found: Counts = hits[:, :K].sum(axis=1)  # (n,)
+    return found / K  # (n,)
 
 
 def hit_rate(hits: Hits, n_relevant: Counts, K: int) -> Values:
     """Return HitRate@K: 1 if any of the first K ranks is a hit, else 0."""
-    return hits[:, :K].any(axis=1).astype(np.float64)  # (n,)
+    found: Counts = hits[:, :K].sum(axis=1)  # (n,)
+    return np.minimum(found, 1).astype(np.float64)  # (n,)
 
 
 def mrr(hits: Hits, n_relevant: Counts, K: int) -> Values:
     """Return the reciprocal rank of the first hit among the first K ranks, 0 without one; its mean is MRR@K."""
     top = hits[:, :K]  # (n, K)
-    return np.where(top.any(axis=1), 1 / (top.argmax(axis=1) + 1), 0.0)  # (n,)
+    reciprocal: Values = np.where(top.any(axis=1), 1 / (top.argmax(axis=1) + 1), 0.0)  # (n,)
+    return reciprocal
 
 
 METRICS: Mapping[str, Callable[[Hits, Counts, int], Values]] = {

@@ -1,7 +1,7 @@
 """The K best items of every user, over the whole catalogue: blocks of scores, masked, selected while in the cache.
 
-Ties are broken by item id, the smaller first. Memory is bounded by the block, whatever the catalogue, and the size of the
-blocks is fixed, so that neither free memory nor the number of threads can change a result.
+Ties are broken by item id, the smaller first. Memory is bounded by the block, whatever the catalogue, and the size of
+the blocks is fixed, so that neither free memory nor the number of threads can change a result.
 """
 
 import numpy as np

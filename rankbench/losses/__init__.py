@@ -27,7 +27,7 @@ class Scores:
         neg: (B, N) float, scores of the negatives; carries gradients.
         user: (B,) int64, the user of each example.
         pos_item: (B,) int64, the positive item.
-        neg_item: (B, N) int64, the negative items.
+        neg_item: (B, N) int32, the negative items.
         measure_similarity: computes `similarity` when a loss asks for it.
     """
 
@@ -51,8 +51,8 @@ class Epoch:
     Args:
         number: the epoch about to begin, from 0.
         train: the train interactions.
-        draw: `draw(user)` gives (b, N) int64 fresh negatives of the users (b,) int64.
-        score: `score(user, item)` gives the (b, M) scores of the items (b, M) int64.
+        draw: `draw(user)` gives (b, N) int32 fresh negatives of the users (b,) int64.
+        score: `score(user, item)` gives the (b, M) scores of the items (b, M), int32 or int64.
     """
 
     number: int
@@ -66,16 +66,15 @@ class Loss(Configurable, nn.Module, ABC):
 
     Class attributes:
         score: "cosine" (vectors are normalised first, in training and in evaluation) or "dot".
-        provenance: "paper", or "reading" for our reading of a paper whose formulas are not public.
+        provenance: "paper", or "reading" for our reading of a paper whose formulas are not known to us.
         paper: the source.
-        training: the `TrainSpec` values that the loss is published with, its defaults.
+        recipe: the `TrainSpec` values that the loss is trained with unless others are asked for.
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "cosine"
     provenance: ClassVar[Literal["paper", "reading"]] = "paper"
     paper: ClassVar[str] = ""
-    # Read it from the class: on an instance the name is nn.Module's flag.
-    training: ClassVar[Mapping[str, Value]] = {}  # type: ignore[misc, assignment]
+    recipe: ClassVar[Mapping[str, Value]] = {}
 
     def __init__(self, **values: Value) -> None:
         nn.Module.__init__(self)

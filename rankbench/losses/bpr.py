@@ -31,7 +31,7 @@ class BPR(Loss):
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
     paper = "Rendle et al., UAI 2009, arXiv 1205.2618"
-    training: ClassVar[Mapping[str, Value]] = {"lr": 0.001, "negatives": 1, "init": "xavier"}  # type: ignore[misc]
+    recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.001, "negatives": 1, "init": "xavier"}
 
     def forward(self, s: Scores) -> Tensor:
         """Return the mean logistic loss (B,) of each positive over its negatives."""

@@ -87,7 +87,9 @@ def _no_groups() -> tuple[Any, Any, Any]:
 
 def _keyed(measured: Measured, n: int, columns: dict[str, Any]) -> pa.Table:
     names = ("selected_by", "convention", "test")
-    return pa.table({**{name: pa.array([value] * n, pa.string()) for name, value in zip(names, measured, strict=True)}, **columns})
+    return pa.table(
+        {**{name: pa.array([value] * n, pa.string()) for name, value in zip(names, measured, strict=True)}, **columns}
+    )
 
 
 def _metrics_table(measured: Measured, found: Evaluation) -> pa.Table:

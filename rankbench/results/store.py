@@ -1,4 +1,4 @@
-"""The store of finished runs: one folder a run, named by the hash of its spec. A folder under its final name is complete.
+"""The store of finished runs: a folder each, named by the hash of its spec. One under its final name is complete.
 
     RUNS/store.json                             the version of the layout
     RUNS/<dataset>/<protocol>/<run id>/

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from rankbench.scoring import cpu, dense, reference
 
@@ -49,7 +49,7 @@ def similarity(item_vec: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         neg: (B, N) int32, negatives.
     """
     with torch.no_grad():
-        unit = F.normalize(item_vec, dim=1)  # (I, d)
+        unit = normalize(item_vec, dim=1)  # (I, d)
         return products(unit.index_select(0, pos), unit, neg)  # (B, N)
 
 

@@ -14,9 +14,9 @@ from rankbench.parallel import over_blocks, over_rows
 _FAST = {"reassoc", "contract", "nsz"}
 """What the inner loops need to become vector instructions; the order of a sum is fixed when they are compiled."""
 
-_BLOCKS = 8
+_BLOCKS = 4
 _PART_ELEMENTS = 2**22
-"""The item gradient is added up over so many blocks of rows side by side, while all parts hold no more elements than that."""
+"""The item gradient is added up over so many blocks of rows, while all parts together hold no more elements."""
 
 
 def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
@@ -63,7 +63,12 @@ def _dot(start, stop, query, item_vec, item, out):  # type: ignore[no-untyped-de
     for b in range(start, stop):
         q = query[b]
         for j in range(0, M - 3, 4):  # four at a time hide the latency of the sums
-            v0, v1, v2, v3 = item_vec[item[b, j]], item_vec[item[b, j + 1]], item_vec[item[b, j + 2]], item_vec[item[b, j + 3]]
+            v0, v1, v2, v3 = (
+                item_vec[item[b, j]],
+                item_vec[item[b, j + 1]],
+                item_vec[item[b, j + 2]],
+                item_vec[item[b, j + 3]],
+            )
             s0, s1, s2, s3 = zero, zero, zero, zero
             for k in range(d):
                 s0 += q[k] * v0[k]
@@ -87,7 +92,12 @@ def _gather_add(start, stop, item_vec, item, grad, out):  # type: ignore[no-unty
         for k in range(d):
             o[k] = 0
         for j in range(0, M - 3, 4):  # four at a time, so that the sum is read and written a quarter as often
-            v0, v1, v2, v3 = item_vec[item[b, j]], item_vec[item[b, j + 1]], item_vec[item[b, j + 2]], item_vec[item[b, j + 3]]
+            v0, v1, v2, v3 = (
+                item_vec[item[b, j]],
+                item_vec[item[b, j + 1]],
+                item_vec[item[b, j + 2]],
+                item_vec[item[b, j + 3]],
+            )
             g0, g1, g2, g3 = grad[b, j], grad[b, j + 1], grad[b, j + 2], grad[b, j + 3]
             for k in range(d):
                 o[k] += (g0 * v0[k] + g1 * v1[k]) + (g2 * v2[k] + g3 * v3[k])

@@ -1,7 +1,7 @@
 """Scores by a matrix product with all items, then a gather: best when a batch meets most of the catalogue anyway.
 
-The product is cut into fixed blocks, each computed by one thread, so that sums are added in one order whatever the number
-of threads. A block of scores is gathered from while it is still in the cache.
+The product is cut into fixed blocks, each computed by one thread, so that sums are added in one order whatever the
+number of threads. A block of scores is gathered from while it is still in the cache.
 """
 
 import torch

@@ -21,7 +21,7 @@ SECONDS_BETWEEN = 10.0
 
 
 class Checkpoint:
-    """The file that holds a training's parameters, optimiser, loss state, selection and curve; tensors and plain data only.
+    """The file of a training's parameters, optimiser, loss state, selection and curve; tensors and plain data only.
 
     Args:
         path: the file; written beside and renamed, so it is always whole.

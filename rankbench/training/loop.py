@@ -118,8 +118,8 @@ class Training:
         user_vec, item_vec = self.vectors()  # (U, d), (I, d)
         pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
         scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
-        value = self.loss(scores).mean()  # ()
-        value.backward()
+        value: Tensor = self.loss(scores).mean()  # ()
+        torch.autograd.backward(value)
         self.optimiser.step()
         return value.detach()
 

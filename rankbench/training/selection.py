@@ -32,8 +32,8 @@ class Best:
 class Selection:
     """The best epoch by each validation set, all followed in one training.
 
-    A split can have several validation sets (in-distribution and shifted). Each chooses its own epoch, so that the report
-    can show both choices, and training goes on while any of them still improves.
+    A split can have several validation sets (in-distribution and shifted). Each chooses its own epoch, so that the
+    report can show both choices, and training goes on while any of them still improves.
 
     Args:
         patience: validations without a better one after which a set has made its choice; 0: never.

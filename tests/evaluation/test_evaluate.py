@@ -3,7 +3,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import random_interactions, random_split
 
 from rankbench.data.interactions import Interactions
 from rankbench.evaluation import ranking
@@ -11,6 +10,7 @@ from rankbench.evaluation.evaluate import evaluate, validate, vectors_for
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS
 from rankbench.parallel import set_threads
+from toy import random_interactions, random_split
 
 
 def naive_ranking(scores: np.ndarray, masked: set[int], K: int) -> list[int]:

@@ -56,7 +56,9 @@ def test_reference_equals_double_loops(sizes):
     item_vec.requires_grad_()
     out = reference.forward(query, item_vec, item)
     out.backward(grad)
-    for a, b in zip((out, query.grad, item_vec.grad), by_hand(query.detach(), item_vec.detach(), item, grad), strict=True):
+    for a, b in zip(
+        (out, query.grad, item_vec.grad), by_hand(query.detach(), item_vec.detach(), item, grad), strict=True
+    ):
         torch.testing.assert_close(a, b)
 
 
@@ -113,7 +115,9 @@ def test_graph_is_the_normalised_adjacency():
     vec = torch.randn(30, 5, dtype=torch.float64, requires_grad=True)
     graph = Graph(train)
     torch.testing.assert_close(graph.product(vec), dense_graph @ vec, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(graph._sparse(torch.device("cpu")).double() @ vec, dense_graph @ vec, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        graph._sparse(torch.device("cpu")).double() @ vec, dense_graph @ vec, rtol=1e-6, atol=1e-6
+    )
     grad = torch.randn(30, 5, dtype=torch.float64)
     (found,) = torch.autograd.grad(graph.product(vec), vec, grad)
     torch.testing.assert_close(found, dense_graph.T @ grad, rtol=1e-6, atol=1e-6)

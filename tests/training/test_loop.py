@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from toy import random_split
 
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
@@ -16,6 +15,7 @@ from rankbench.spec import TrainSpec
 from rankbench.training import checkpoint
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
+from toy import random_split
 
 SPEC = TrainSpec(lr=0.05, batch_size=64, epochs=6, patience=0, eval_every=2, negatives=20, dim=8)
 CPU = torch.device("cpu")
