@@ -23,6 +23,12 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Compat(StrEnum):
+    """Conventions of measuring other than the standard one."""
+
+    ir_benchmark = "ir-benchmark"
+
+
 TRAINING = "Training (the default is what the loss is published with)"
 PLACES = "Places and speed (no part of a result)"
 
@@ -76,6 +82,9 @@ def run(
             envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.", rich_help_panel=PLACES
         ),
     ] = None,
+    compat: Annotated[
+        Compat | None, typer.Option(help="Show the summary in the convention of the published tables.", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make stored runs again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -100,7 +109,7 @@ def run(
         return
     _use_threads(threads)
     finished = running.make(jobs, store, where, force)
-    running.show_summary(finished, json)
+    running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(jobs):
         raise typer.Exit(1)
 

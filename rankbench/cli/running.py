@@ -152,10 +152,10 @@ def _training_text(job: Job) -> str:
     return " ".join(f"{name}={values[name]:g}" for name in shown if values[name])
 
 
-def show_summary(finished: Sequence[Finished], json: bool) -> None:
+def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> None:
     """Print what the runs reached: the test metrics of each, by its iid validation."""
     if json:
-        print(writer.dumps([_as_json(event) for event in finished], indent=2, ensure_ascii=False))
+        print(writer.dumps([_as_json(event, convention) for event in finished], indent=2, ensure_ascii=False))
         return
     if not finished:
         return
@@ -164,7 +164,7 @@ def show_summary(finished: Sequence[Finished], json: bool) -> None:
         table.add_column(f"{TITLES[name]}@20", justify="right")
     for event in finished:
         where = f"{event.job.spec.dataset}/{event.job.spec.protocol}"
-        for test, values in _tests(event.run).items() or [("-", {})]:
+        for test, values in _tests(event.run, convention).items() or [("-", {})]:
             cells = [f"{values[m]:.4f}" if m in values else "diverged" for m in ("ndcg@20", "recall@20")]
             table.add_row(*event.job.labels.values(), where, str(event.job.spec.seed), test, *cells)
     console = results()
@@ -172,21 +172,21 @@ def show_summary(finished: Sequence[Finished], json: bool) -> None:
     console.print("`rankbench report` compares them; `rankbench report --ood` shows their robustness.", style="dim")
 
 
-def _tests(run: StoredRun) -> dict[str, dict[str, float]]:
-    """Return test -> metric@K -> value, standard convention, epoch chosen by the iid validation."""
+def _tests(run: StoredRun, convention: str) -> dict[str, dict[str, float]]:
+    """Return test -> metric@K -> value, for the epoch that the iid validation chose."""
     found: dict[str, dict[str, float]] = {}
     for row in run.table("metrics").to_pylist():
-        if (row["selected_by"], row["convention"]) == ("iid", "standard"):
+        if (row["selected_by"], row["convention"]) == ("iid", convention):
             found.setdefault(row["test"], {})[f"{row['metric']}@{row['k']}"] = row["value"]
     return found
 
 
-def _as_json(event: Finished) -> dict[str, Any]:
+def _as_json(event: Finished, convention: str) -> dict[str, Any]:
     return {
         "id": event.run.id,
         "path": str(Path(event.run.path)),
         "cached": event.cached,
         "spec": event.run.spec,
         "outcome": event.run.outcome,
-        "tests": _tests(event.run),
+        "tests": _tests(event.run, convention),
     }
