@@ -22,7 +22,7 @@ _PIECES_A_THREAD = 4
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
-_ahead = threading.local()
+_here = threading.local()
 
 
 def available_threads() -> int:
@@ -65,10 +65,18 @@ def _share(work: Callable[[int], None], n: int) -> None:
     todo = itertools.count()
 
     def take() -> None:
-        while (i := next(todo)) < n:
-            work(i)
+        _here.busy = True
+        try:
+            while (i := next(todo)) < n:
+                work(i)
+        finally:
+            _here.busy = False
 
-    helpers = [_pool.submit(take) for _ in range(min(_threads, n) - 1)] if _pool and _shared() else []
+    if _pool is None or not _shared():
+        for i in range(n):
+            work(i)
+        return
+    helpers = [_pool.submit(take) for _ in range(min(_threads, n) - 1)]
     take()
     for helper in helpers:
         if not helper.cancel():
@@ -76,7 +84,8 @@ def _share(work: Callable[[int], None], n: int) -> None:
 
 
 def _shared() -> bool:
-    return _pool is not None and not getattr(_ahead, "working", False)
+    """Whether work may be shared out: work that is itself a share, or done ahead, keeps to its one thread."""
+    return _pool is not None and not getattr(_here, "busy", False)
 
 
 def ahead(work: Callable[..., T], *args: Any) -> Callable[[], T]:
@@ -91,8 +100,8 @@ def ahead(work: Callable[..., T], *args: Any) -> Callable[[], T]:
 
 
 def _work_ahead(work: Callable[..., T], *args: Any) -> T:
-    _ahead.working = True
+    _here.busy = True
     try:
         return work(*args)
     finally:
-        _ahead.working = False
+        _here.busy = False

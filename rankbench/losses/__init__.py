@@ -6,7 +6,7 @@ the score of negative j minus the score of the positive, so a negative `d_j` is 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -29,6 +29,9 @@ class Scores:
         pos_item: (B,) int64, the positive item.
         neg_item: (B, N) int32, the negative items.
         measure_similarity: computes `similarity` when a loss asks for it.
+        measured: what the loss's `measure` returned for the whole batch, one row an example, when these scores are a
+            piece of it; None when they are the whole batch and nothing has been measured yet.
+        rows: which rows of the batch these scores are.
     """
 
     pos: Tensor
@@ -37,6 +40,8 @@ class Scores:
     pos_item: Tensor
     neg_item: Tensor
     measure_similarity: Callable[[], Tensor]
+    measured: Tensor | None = None
+    rows: slice = field(default_factory=lambda: slice(None))
 
     @cached_property
     def similarity(self) -> Tensor:
@@ -85,6 +90,22 @@ class Loss(Configurable, nn.Module, ABC):
 
     def refresh(self, epoch: Epoch) -> None:
         """Update state between epochs; called without gradients before each epoch."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a batch may be given in pieces of rows, which is faster.
+
+        It may if the loss of an example depends on its own row only, or on other rows through `measure` alone, and if
+        the loss keeps no count of calls. False unless a loss says otherwise, with `divisible = True`.
+        """
+        return False
+
+    def measure(self, s: Scores) -> Tensor | None:
+        """Return what the whole batch must know of each example (B, ...), without gradients; None for nothing.
+
+        A divisible loss gets it back for the whole batch as `Scores.measured`.
+        """
+        return None
 
     @abstractmethod
     def forward(self, s: Scores) -> Tensor:

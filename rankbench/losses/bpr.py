@@ -31,7 +31,8 @@ class BPR(Loss):
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
     paper = "Rendle et al., UAI 2009, arXiv 1205.2618"
-    recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.001, "negatives": 1, "init": "xavier"}
+    divisible = True
+    recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "weight_decay": 1e-5, "negatives": 1, "init": "xavier"}
 
     def forward(self, s: Scores) -> Tensor:
         """Return the mean logistic loss (B,) of each positive over its negatives."""

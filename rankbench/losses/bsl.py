@@ -64,6 +64,11 @@ class BSL(Loss):
             return self.ratio * softmax + (self.ratio - 1) * s.pos / self.tau2  # (B,)
         return self.tau2 * softmax - self.lead_of_user(s)  # (B,)
 
+    @property
+    def divisible(self) -> bool:
+        """Whether examples are independent: not in user mode, which compares the rows of a user."""
+        return self.mode != "user"
+
     def lead_of_user(self, s: Scores) -> Tensor:
         r"""Return $\tau_1 \log (\mathrm{mean}_{k \in R} e^{(s_k - s_i)/\tau_1})$ (B,), the user's lead on each row."""
         same = s.user[:, None] == s.user  # (B, B)

@@ -50,6 +50,7 @@ class DSL(Loss):
 
     provenance: ClassVar[Literal["paper", "reading"]] = "reading"
     paper = "our reading of Sahyouni et al., 2026, arXiv 2602.07206"
+    divisible = True
 
     tau: float = param(0.1, "base temperature, softmax's optimum", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
     gamma: float = param(0.25, "softening by competition; below 0 sharpens, 0 is off", grid=(0.0, 0.25, 0.5))
@@ -69,7 +70,10 @@ class DSL(Loss):
         """Return the loss (B,) of each example."""
         gap = s.neg - s.pos[:, None]  # (B, N)
         log_kappa = self.log_kappa(s, gap)  # (B, N) or None
-        sharpness = self.sharpness(gap, log_kappa)  # (B,)
+        sharpness = gap.new_full((len(gap),), 1 / self.tau)  # (B,)
+        if self.gamma:
+            competition = self.competition_of(gap, log_kappa) if s.measured is None else s.measured  # (B,)
+            sharpness = self.sharpness(competition)[s.rows]  # (B,)
         logit = gap * sharpness[:, None]  # (B, N)
         loss = torch.logsumexp(logit if log_kappa is None else logit + log_kappa, dim=1)  # (B,)
         loss = softplus(loss) if self.incl else loss  # (B,)
@@ -90,16 +94,22 @@ class DSL(Loss):
         omega = torch.stack(parts).sum(dim=0).clamp(-bound, bound)  # (B, N)
         return omega - torch.logsumexp(omega, dim=1, keepdim=True) + math.log(omega.shape[1])  # (B, N)
 
+    def measure(self, s: Scores) -> Tensor | None:
+        """Return the competition (B,) that each example is under: temperatures depend on that of the whole batch."""
+        gap = s.neg - s.pos[:, None]  # (B, N)
+        return self.competition_of(gap, self.log_kappa(s, gap)) if self.gamma else None  # (B,)
+
     @torch.no_grad()
-    def sharpness(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
-        r"""Return $1/\tau_b$ (B,) of the examples; their mean is $1/\tau$."""
-        if not self.gamma:
-            return gap.new_full((len(gap),), 1 / self.tau)  # (B,)
-        measure = self.log_odds if self.competition == "log-odds" else spread
-        competition = measure(gap, log_kappa)  # (B,)
+    def competition_of(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
+        """Return the competition (B,) that each example is under."""
+        return (self.log_odds if self.competition == "log-odds" else spread)(gap, log_kappa)  # (B,)
+
+    @torch.no_grad()
+    def sharpness(self, competition: Tensor) -> Tensor:
+        r"""Return $1/\tau_b$ (B,) of the examples of a batch; their mean is $1/\tau$."""
         bound = math.log(self.clip_temperature)
         softening = (self.gamma * standardise(competition)).clamp(-bound, bound)  # (B,)
-        return torch.softmax(-softening, dim=0) * (len(gap) / self.tau)  # (B,)
+        return torch.softmax(-softening, dim=0) * (len(competition) / self.tau)  # (B,)
 
     def log_odds(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
         """Return the log-odds (B,), a member of the slate, that a competitor beats the positive."""

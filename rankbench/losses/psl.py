@@ -38,6 +38,7 @@ class PSL(Loss):
     """
 
     paper = "Yang et al., NeurIPS 2024, arXiv 2411.00163"
+    divisible = True
 
     tau: float = param(
         0.1,

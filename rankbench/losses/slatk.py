@@ -36,6 +36,7 @@ class SLatK(Loss):
     """
 
     paper = "Yang et al., KDD 2025, arXiv 2508.05673"
+    divisible = True
 
     tau: float = param(0.1, "temperature of the softmax", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
     tau_weight: float = param(

@@ -29,6 +29,7 @@ class Softmax(Loss):
     """
 
     paper = "Wu et al., TOIS 2024, arXiv 2201.02327"
+    divisible = True
 
     tau: float = param(
         0.1, "temperature; smaller weighs hard negatives more", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25)

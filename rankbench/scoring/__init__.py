@@ -82,5 +82,6 @@ class _Products(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         query, item_vec, item = ctx.saved_tensors
-        grad_query, grad_item = ctx.kernel.backward(query, item_vec, item, grads[0].contiguous())
-        return grad_query, grad_item, None, None
+        grad = grads[0].contiguous()  # (B, M)
+        grad_query = ctx.kernel.query_gradient(item_vec, item, grad)  # (B, d)
+        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad), None, None

@@ -26,25 +26,26 @@ def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     return out
 
 
-def backward(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients (B, d) of the queries and (I, d) of the items, given that of the products (B, M)."""
-    grad_query = torch.empty_like(query)  # (B, d)
-    over_rows(_gather_add, len(item), *_arrays(item_vec, item, grad, grad_query))
-    return grad_query, _item_gradient(query, item_vec, item, grad)
+def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient (B, d) of the queries, given that of the products (B, M)."""
+    out = torch.empty((len(item), item_vec.shape[1]), dtype=item_vec.dtype)  # (B, d)
+    over_rows(_gather_add, len(item), *_arrays(item_vec, item, grad, out))
+    return out
 
 
-def _item_gradient(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> Tensor:
+def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor) -> Tensor:
     """Return the gradient (I, d) of the items: added up in parts while they fit the cache, else by columns."""
-    if _BLOCKS * item_vec.numel() > _PART_ELEMENTS:
-        total = torch.zeros_like(item_vec)  # (I, d)
-        over_rows(_scatter_add, query.shape[1], *_arrays(query, item, grad, total))
+    d = query.shape[1]
+    if _BLOCKS * n_items * d > _PART_ELEMENTS:
+        total = torch.zeros((n_items, d), dtype=query.dtype)  # (I, d)
+        over_rows(_scatter_add, d, *_arrays(query, item, grad, total))
         return total
     rows = -(-len(item) // _BLOCKS)
-    parts = torch.zeros((_BLOCKS, *item_vec.shape), dtype=item_vec.dtype)  # (blocks, I, d)
+    parts = torch.zeros((_BLOCKS, n_items, d), dtype=query.dtype)  # (blocks, I, d)
 
     def block(start: int, stop: int) -> None:
         part = parts[start // rows]  # (I, d)
-        _scatter_add(0, query.shape[1], *_arrays(query[start:stop], item[start:stop], grad[start:stop], part))
+        _scatter_add(0, d, *_arrays(query[start:stop], item[start:stop], grad[start:stop], part))
 
     over_blocks(block, len(item), rows)
     for part in parts[1:]:

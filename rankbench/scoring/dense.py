@@ -28,23 +28,35 @@ def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     return out
 
 
-def backward(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients (B, d) of the queries and (I, d) of the items, given that of the products (B, M)."""
-    grad_query = torch.empty_like(query)  # (B, d)
-    grad_item = torch.empty_like(item_vec)  # (I, d)
-    spread = torch.empty((len(query), len(item_vec)), dtype=query.dtype)  # (B, I)
-    rows, items, index, values = query.detach(), item_vec.detach(), item.numpy(), grad.detach().numpy()
+def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient (B, d) of the queries, given that of the products (B, M)."""
+    out = torch.empty((len(item), item_vec.shape[1]), dtype=item_vec.dtype)  # (B, d)
+    items, index, values = item_vec.detach(), item.numpy(), grad.detach().numpy()
 
-    def block_of_rows(start: int, stop: int) -> None:
+    def block(start: int, stop: int) -> None:
+        spread = torch.empty((stop - start, len(items)), dtype=items.dtype)  # (rows, I)
+        _put(values[start:stop], index[start:stop], spread.numpy())
+        torch.mm(spread, items, out=out[start:stop])  # (rows, d)
+
+    over_blocks(block, len(item), _ROWS)
+    return out
+
+
+def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient (I, d) of the items, given that of the products (B, M)."""
+    out = torch.empty((n_items, query.shape[1]), dtype=query.dtype)  # (I, d)
+    spread = torch.empty((len(query), n_items), dtype=query.dtype)  # (B, I)
+    rows, index, values = query.detach(), item.numpy(), grad.detach().numpy()
+
+    def spread_out(start: int, stop: int) -> None:
         _put(values[start:stop], index[start:stop], spread[start:stop].numpy())
-        torch.mm(spread[start:stop], items, out=grad_query[start:stop])  # (rows, d)
 
     def block_of_items(start: int, stop: int) -> None:
-        torch.mm(spread[:, start:stop].t(), rows, out=grad_item[start:stop])  # (items, d)
+        torch.mm(spread[:, start:stop].t(), rows, out=out[start:stop])  # (items, d)
 
-    over_blocks(block_of_rows, len(query), _ROWS)
-    over_blocks(block_of_items, len(item_vec), _ITEMS)
-    return grad_query, grad_item
+    over_blocks(spread_out, len(query), _ROWS)
+    over_blocks(block_of_items, n_items, _ITEMS)
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -16,14 +16,15 @@ from rankbench import parallel
 from rankbench.backbones import Backbone
 from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.evaluate import validate, vectors_for
-from rankbench.losses import Epoch, Loss, Scores
+from rankbench.losses import Epoch, Loss
 from rankbench.randomness import key, permutation
 from rankbench.sampling import UniformNegatives
-from rankbench.scoring import products, score, similarity
+from rankbench.scoring import products
 from rankbench.spec import TrainSpec
 from rankbench.training.checkpoint import Checkpoint
 from rankbench.training.progress import EpochEnd, Step
 from rankbench.training.selection import Best, Selection
+from rankbench.training.step import backward
 
 
 @dataclass
@@ -116,12 +117,9 @@ class Training:
     def _step(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         user_vec, item_vec = self.vectors()  # (U, d), (I, d)
-        pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
-        scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
-        value: Tensor = self.loss(scores).mean()  # ()
-        torch.autograd.backward(value)
+        value = backward(self.loss, user_vec, item_vec, user, pos, neg)  # ()
         self.optimiser.step()
-        return value.detach()
+        return value
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield users (B,), positives (B,) and negatives (B, N) of each batch; the next is drawn during the current."""

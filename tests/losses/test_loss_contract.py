@@ -132,6 +132,23 @@ def test_a_batch_is_its_halves_unless_the_loss_looks_across_examples(text):
 
 
 @each_variant
+def test_a_divisible_loss_may_be_given_in_pieces(text):
+    loss, s = build(text), batch(5, 8)
+    if not loss.divisible:
+        assert crosses_examples(loss)
+        return
+    pieces = []
+    for start, stop in ((0, 3), (3, 8)):
+        piece = rows(s, slice(start, stop))
+        piece.rows = slice(start, stop)
+        pieces.append(piece)
+    measures = [loss.measure(piece) for piece in pieces]
+    for piece in pieces:
+        piece.measured = None if measures[0] is None else torch.cat(measures)
+    assert_close(torch.cat([loss(piece) for piece in pieces]), loss(s), rtol=1e-12, atol=1e-12)
+
+
+@each_variant
 def test_float32_is_float64_within_one_part_in_ten_thousand(text):
     loss = build(text)
     for seed in range(3):

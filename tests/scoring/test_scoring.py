@@ -1,3 +1,5 @@
+from types import ModuleType
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,12 @@ def by_hand(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tupl
     return out, grad_query, grad_item
 
 
+def all_of(kernel: ModuleType, query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
+    """Products and gradients by a kernel."""
+    products_ = kernel.forward(query, item_vec, item)
+    return products_, kernel.query_gradient(item_vec, item, grad), kernel.item_gradient(query, len(item_vec), item, grad)
+
+
 @pytest.mark.parametrize("kernel", [cpu, dense])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
 @settings(max_examples=25, deadline=None)
@@ -42,7 +50,7 @@ def by_hand(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tupl
 def test_kernels_equal_double_loops(kernel, dtype, tolerance, sizes):
     query, item_vec, item, grad = inputs(*sizes, dtype)
     expected = by_hand(query, item_vec, item, grad)
-    found = (kernel.forward(query, item_vec, item), *kernel.backward(query, item_vec, item, grad))
+    found = all_of(kernel, query, item_vec, item, grad)
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == dtype
         torch.testing.assert_close(a.double(), b, rtol=tolerance, atol=20 * tolerance)
@@ -69,7 +77,7 @@ def test_the_number_of_threads_changes_no_bit(kernel, items):
     found = []
     for threads in (1, 2, 3):
         set_threads(threads)
-        found.append((kernel.forward(query, item_vec, item), *kernel.backward(query, item_vec, item, grad)))
+        found.append(all_of(kernel, query, item_vec, item, grad))
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 

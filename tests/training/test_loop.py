@@ -5,6 +5,8 @@ import torch
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.losses import Loss, Scores
+from rankbench.losses.bpr import BPR
+from rankbench.losses.bsl import BSL
 from rankbench.losses.dsl import DSL
 from rankbench.losses.slatk import SLatK
 from rankbench.losses.softmax import Softmax
@@ -12,7 +14,7 @@ from rankbench.parallel import set_threads
 from rankbench.randomness import key, permutation
 from rankbench.sampling import UniformNegatives
 from rankbench.spec import TrainSpec
-from rankbench.training import checkpoint
+from rankbench.training import checkpoint, step
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
 from toy import random_split
@@ -71,6 +73,26 @@ def test_threads_and_repetition_change_no_bit(loss, backbone):
     one = train(loss(), backbone=backbone())
     set_threads(3)
     assert same(one, train(loss(), backbone=backbone()))
+
+
+@pytest.mark.parametrize("loss", [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2)])
+def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
+    loss.bind(random_split().train)
+    tables = [torch.randn(rows, 8, dtype=torch.float64, requires_grad=True) for rows in (60, 120)]
+    user, pos = torch.randint(0, 60, (40,)), torch.randint(0, 120, (40,))
+    neg = torch.randint(0, 120, (40, 30), dtype=torch.int32)
+    found = []
+    for divisible in (True, False):
+        vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
+        monkeypatch.setattr(type(loss), "divisible", divisible)
+        value = step.backward(loss, *vectors, user, pos, neg)
+        found.append([value, *(t.grad.clone() for t in tables)])
+        for table in tables:
+            table.grad = None
+    for piecewise, whole in zip(*found, strict=True):
+        torch.testing.assert_close(piecewise, whole, rtol=1e-9, atol=1e-12)
 
 
 def test_seeds_differ():

@@ -1,0 +1,127 @@
+"""One step: the loss of a batch and the gradients of all parameters.
+
+On the CPU a divisible loss sees the batch in pieces of rows, each scored, measured and differentiated by one thread while
+its scores are in the cache. The pieces do not depend on the number of threads, and what they give is put together in
+their order, so the result does not either.
+"""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from rankbench.losses import Loss, Scores
+from rankbench.parallel import over_blocks
+from rankbench.scoring import choose, score, similarity
+
+_PIECE = 2**17
+"""Scores in a piece of a batch: half a MiB of float32, so that the few tensors of a loss fit the cache of a core."""
+
+
+def backward(loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
+    """Add the gradients of the mean loss of a batch to all parameters behind the vectors and return the mean loss ().
+
+    Args:
+        loss: the loss.
+        user_vec: (U, d) float, user vectors with gradients.
+        item_vec: (I, d) float, item vectors with gradients.
+        user: (B,) int64, users.
+        pos: (B,) int64, positives.
+        neg: (B, N) int32, negatives.
+    """
+    trained = any(p.requires_grad for p in loss.parameters())
+    if user_vec.device.type == "cpu" and loss.divisible and not trained:
+        value, user_grad, item_grad = in_pieces(loss, user_vec.detach(), item_vec.detach(), user, pos, neg)
+        torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
+        return value
+    pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
+    value = loss(Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))).mean()  # ()
+    torch.autograd.backward(value)
+    return value.detach()
+
+
+def in_pieces(
+    loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows."""
+    batch = _Batch(loss, user_vec, item_vec, user, pos, neg)
+    rows = max(1, _PIECE // neg.shape[1])
+    if type(loss).measure is Loss.measure:
+        over_blocks(batch.differentiate, len(user), rows)
+    else:
+        over_blocks(batch.measure, len(user), rows)
+        batch.put_measures_together()
+        over_blocks(batch.differentiate, len(user), rows)
+    return batch.values.mean(), *batch.gradients()
+
+
+class _Batch:
+    """A batch in the making; `measure` and `differentiate` work on the piece start..stop, each on one thread."""
+
+    def __init__(
+        self, loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
+    ) -> None:
+        self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
+        self.user, self.pos, self.neg = user, pos, neg
+        self.kernel = choose(item_vec.device, len(item_vec), neg.shape[1])
+        self.query = user_vec.index_select(0, user)  # (B, d)
+        self.target = item_vec.index_select(0, pos)  # (B, d)
+        self.values = user_vec.new_empty(len(user))  # (B,)
+        self.pos_grad = user_vec.new_empty(len(user))  # (B,)
+        self.neg_grad = user_vec.new_empty(neg.shape)  # (B, N)
+        self.query_grad = torch.empty_like(self.query)  # (B, d)
+        self.pieces: dict[int, Scores] = {}
+        self.measures: dict[int, Tensor | None] = {}
+        self.measured: Tensor | None = None
+
+    @cached_property
+    def unit(self) -> Tensor:
+        """The normalised item vectors (I, d)."""
+        return self.item_vec if self.loss.score == "cosine" else normalize(self.item_vec, dim=1)
+
+    def score(self, start: int, stop: int) -> Scores:
+        """Return the scores of a piece, ready to be differentiated."""
+        rows = slice(start, stop)
+        query, pos, neg = self.query[rows], self.pos[rows], self.neg[rows]  # (b, d), (b,), (b, N)
+        return Scores(
+            pos=(query * self.target[rows]).sum(dim=1).requires_grad_(),  # (b,)
+            neg=self.kernel.forward(query, self.item_vec, neg).requires_grad_(),  # (b, N)
+            user=self.user[rows],
+            pos_item=pos,
+            neg_item=neg,
+            measure_similarity=lambda: self.kernel.forward(self.unit.index_select(0, pos), self.unit, neg),  # (b, N)
+            rows=rows,
+        )
+
+    def measure(self, start: int, stop: int) -> None:
+        """Score a piece and take the measure of its examples."""
+        piece = self.pieces[start] = self.score(start, stop)
+        with torch.no_grad():
+            self.measures[start] = self.loss.measure(piece)
+
+    def put_measures_together(self) -> None:
+        """Make the measures of the whole batch known to every piece."""
+        found = [self.measures[start] for start in sorted(self.measures)]
+        self.measured = torch.cat([m for m in found if m is not None]) if found[0] is not None else None  # (B, ...)
+
+    def differentiate(self, start: int, stop: int) -> None:
+        """Compute the loss of a piece and its gradients with respect to scores and queries."""
+        piece = self.pieces.pop(start, None) or self.score(start, stop)
+        piece.measured = self.measured
+        value = self.loss(piece)  # (b,)
+        grads = torch.autograd.grad(
+            value.sum() / len(self.user), (piece.pos, piece.neg), allow_unused=True, materialize_grads=True
+        )
+        self.values[start:stop] = value.detach()
+        self.pos_grad[start:stop] = grads[0]
+        self.neg_grad[start:stop] = grads[1]
+        self.query_grad[start:stop] = self.kernel.query_gradient(self.item_vec, piece.neg_item, grads[1])
+
+    def gradients(self) -> tuple[Tensor, Tensor]:
+        """Return the gradients (U, d) and (I, d) of both tables, from those of all pieces."""
+        item_grad: Tensor = self.kernel.item_gradient(self.query, len(self.item_vec), self.neg, self.neg_grad)  # (I, d)
+        item_grad.index_add_(0, self.pos, self.pos_grad[:, None] * self.query)
+        self.query_grad += self.pos_grad[:, None] * self.target
+        user_grad = self.query_grad.new_zeros((self.n_users, self.query.shape[1]))  # (U, d)
+        return user_grad.index_add_(0, self.user, self.query_grad), item_grad
