@@ -13,7 +13,7 @@ SPEC = RunSpec(
     digest="d" * 64,
     loss=Part("softmax", (("incl", False), ("tau", 0.1))),
     backbone=Part("mf"),
-    train=tuple(sorted(TrainSpec().values().items())),
+    train=(("epochs", 50), ("lr", 0.1)),
     seed=0,
 )
 
@@ -41,7 +41,7 @@ def test_malformed_parts(text):
 
 def test_id_is_pinned():
     """The identifier must not change by accident: stored results would be lost from sight."""
-    assert SPEC.id == "ac230deb9442"
+    assert SPEC.id == "b56053355072"
 
 
 def test_every_field_changes_the_id():
@@ -51,7 +51,7 @@ def test_every_field_changes_the_id():
         "digest": "e" * 64,
         "loss": Part("softmax", (("incl", False), ("tau", 0.2))),
         "backbone": Part("lightgcn", (("layers", 2),)),
-        "train": tuple(sorted(TrainSpec(lr=0.01).values().items())),
+        "train": (("epochs", 50), ("lr", 0.01)),
         "seed": 1,
         "numbers": SPEC.numbers + 1,
     }
@@ -65,6 +65,6 @@ def test_the_source_of_an_outside_file_changes_the_id():
     assert edited.id != SPEC.id
 
 
-@given(st.permutations(list(TrainSpec().values().items())))
+@given(st.permutations([("epochs", 50), ("lr", 0.1), ("dim", 64)]))
 def test_the_order_of_values_does_not_change_the_id(items):
-    assert dataclasses.replace(SPEC, train=tuple(items)).id == SPEC.id
+    assert dataclasses.replace(SPEC, train=tuple(items)).id == dataclasses.replace(SPEC, train=tuple(sorted(items))).id

@@ -32,7 +32,14 @@ class BPR(Loss):
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
     paper = "Rendle et al., UAI 2009, arXiv 1205.2618"
     divisible = True
-    recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "weight_decay": 1e-5, "negatives": 1, "init": "xavier"}
+    recipe: ClassVar[Mapping[str, Value]] = {
+        "lr": 0.003,
+        "weight_decay": 1e-5,
+        "negatives": 1,
+        "init": "xavier",
+        "epochs": 200,
+        "patience": 5,
+    }
 
     def forward(self, s: Scores) -> Tensor:
         """Return the mean logistic loss (B,) of each positive over its negatives."""

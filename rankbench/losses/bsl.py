@@ -44,8 +44,8 @@ class BSL(Loss):
     paper = "Wu et al., ICDE 2024, arXiv 2312.12882"
 
     mode: str = param("pair", "which of the three forms", choices=("pair", "ratio", "user"))
-    tau1: float = param(0.1, "temperature of the positives; not read by mode=ratio", above=0)
-    tau2: float = param(0.1, "temperature of the negatives", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
+    tau1: float = param(0.15, "temperature of the positives; not read by mode=ratio", above=0)
+    tau2: float = param(0.15, "temperature of the negatives", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
     ratio: float = param(1.1, "weight of the negatives, r; read by mode=ratio only", above=0)
 
     def __init__(self, **values: Value) -> None:

@@ -52,7 +52,7 @@ class DSL(Loss):
     paper = "our reading of Sahyouni et al., 2026, arXiv 2602.07206"
     divisible = True
 
-    tau: float = param(0.1, "base temperature, softmax's optimum", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
+    tau: float = param(0.15, "base temperature, softmax's optimum", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
     gamma: float = param(0.25, "softening by competition; below 0 sharpens, 0 is off", grid=(0.0, 0.25, 0.5))
     lambda_hardness: float = param(0.0, "weight of hard negatives; 0 is off")
     lambda_similarity: float = param(

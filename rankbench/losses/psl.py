@@ -41,10 +41,10 @@ class PSL(Loss):
     divisible = True
 
     tau: float = param(
-        0.1,
+        0.075,
         "temperature, about half of softmax's",
         above=0,
-        grid=(0.005, 0.0125, 0.025, 0.05, 0.1, 0.25),
+        grid=(0.025, 0.05, 0.075, 0.1, 0.125),
     )
     activation: str = param("relu", "what replaces the exponential", choices=("relu", "atan", "tanh", "exp"))
 

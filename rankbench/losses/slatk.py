@@ -38,9 +38,9 @@ class SLatK(Loss):
     paper = "Yang et al., KDD 2025, arXiv 2508.05673"
     divisible = True
 
-    tau: float = param(0.1, "temperature of the softmax", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
+    tau: float = param(0.15, "temperature of the softmax", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25))
     tau_weight: float = param(
-        1.0, "temperature of the weight; about 10 times tau", above=0, grid=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+        2.5, "temperature of the weight; 6 to 17 times tau", above=0, grid=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
     )
     k: int = param(20, "the K of the metric", at_least=1)
     refresh_every: int = param(20, "epochs between two refreshes of the thresholds, T", at_least=1, grid=(5, 20))

@@ -32,7 +32,7 @@ class Softmax(Loss):
     divisible = True
 
     tau: float = param(
-        0.1, "temperature; smaller weighs hard negatives more", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25)
+        0.15, "temperature; smaller weighs hard negatives more", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25)
     )
     incl: bool = param(False, "count the positive in the denominator")
 

@@ -1,8 +1,8 @@
 """One step: the loss of a batch and the gradients of all parameters.
 
-On the CPU a divisible loss sees the batch in pieces of rows, each scored, measured and differentiated by one thread while
-its scores are in the cache. The pieces do not depend on the number of threads, and what they give is put together in
-their order, so the result does not either.
+On the CPU a divisible loss sees the batch in pieces of rows, each scored, measured and differentiated by one thread
+while its scores are in the cache. The pieces do not depend on the number of threads, and what they give is put together
+in their order, so the result does not either.
 """
 
 from functools import cached_property
@@ -36,7 +36,8 @@ def backward(loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: 
         torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
         return value
     pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
-    value = loss(Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))).mean()  # ()
+    scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
+    value: Tensor = loss(scores).mean()  # ()
     torch.autograd.backward(value)
     return value.detach()
 
@@ -59,9 +60,7 @@ def in_pieces(
 class _Batch:
     """A batch in the making; `measure` and `differentiate` work on the piece start..stop, each on one thread."""
 
-    def __init__(
-        self, loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
-    ) -> None:
+    def __init__(self, loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> None:
         self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
         self.user, self.pos, self.neg = user, pos, neg
         self.kernel = choose(item_vec.device, len(item_vec), neg.shape[1])

@@ -29,4 +29,11 @@ def test_a_very_wrong_pair_keeps_its_whole_gradient():
 
 
 def test_is_published_with_one_negative_a_small_rate_and_xavier():
-    assert type(build("bpr")).recipe == {"lr": 0.003, "weight_decay": 1e-5, "negatives": 1, "init": "xavier"}
+    assert type(build("bpr")).recipe == {
+        "lr": 0.003,
+        "weight_decay": 1e-5,
+        "negatives": 1,
+        "init": "xavier",
+        "epochs": 200,
+        "patience": 5,
+    }

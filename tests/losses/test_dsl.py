@@ -151,7 +151,7 @@ def test_temperature_follows_competition_in_the_direction_of_gamma(measure, gamm
 
 
 def test_the_slate_is_the_strongest_competitors():
-    s, tau = batch(12, 5, 9), 0.1
+    s, tau = batch(12, 5, 9), 0.15
     gap = (s.neg - s.pos[:, None]).detach()
     strongest = gap.sort(dim=1, descending=True).values[:, :4] / tau
     assert_close(build("dsl:slate=4").log_odds(gap, None), torch.logsumexp(strongest, dim=1) - math.log(4))

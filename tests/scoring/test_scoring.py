@@ -12,7 +12,8 @@ from rankbench.scoring import cpu, dense, products, reference, score, similarity
 from rankbench.sparse import Graph
 from toy import random_interactions
 
-SIZES = st.tuples(st.integers(1, 9), st.integers(1, 11), st.integers(1, 17), st.integers(1, 33), st.integers(0, 10**6))
+DIMS = st.sampled_from([1, 3, 16, 33])  # few, because kernels are compiled for each
+SIZES = st.tuples(st.integers(1, 9), st.integers(1, 11), st.integers(1, 17), DIMS, st.integers(0, 10**6))
 
 
 def inputs(B: int, M: int, items: int, d: int, seed: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -40,7 +41,11 @@ def by_hand(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tupl
 def all_of(kernel: ModuleType, query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
     """Products and gradients by a kernel."""
     products_ = kernel.forward(query, item_vec, item)
-    return products_, kernel.query_gradient(item_vec, item, grad), kernel.item_gradient(query, len(item_vec), item, grad)
+    return (
+        products_,
+        kernel.query_gradient(item_vec, item, grad),
+        kernel.item_gradient(query, len(item_vec), item, grad),
+    )
 
 
 @pytest.mark.parametrize("kernel", [cpu, dense])
