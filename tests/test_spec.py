@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankbench.errors import UserError
-from rankbench.spec import Part, RunSpec, TrainSpec, read_part, split_parts
+from rankbench.spec import Part, RunSpec, read_part, split_parts
 
 SPEC = RunSpec(
     dataset="toy",

@@ -29,7 +29,7 @@ class Compat(StrEnum):
     ir_benchmark = "ir-benchmark"
 
 
-TRAINING = "Training (the default is what the loss is published with)"
+TRAINING = "Training (the default is the loss's own: `rankbench show LOSS`)"
 PLACES = "Places and speed (no part of a result)"
 
 
@@ -83,7 +83,8 @@ def run(
         ),
     ] = None,
     compat: Annotated[
-        Compat | None, typer.Option(help="Show the summary in the convention of the published tables.", show_default=False)
+        Compat | None,
+        typer.Option(help="Show the summary in the convention of the published tables.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make stored runs again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,

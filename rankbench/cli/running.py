@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as writer
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from rankbench.cli.console import notes, results
 from rankbench.evaluation.metrics import TITLES
+from rankbench.params import Value, show
 from rankbench.results.store import Store, StoredRun
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
 from rankbench.training.progress import EpochEnd, Step
@@ -160,16 +161,29 @@ def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> N
     if not finished:
         return
     table = Table("loss", "backbone", "data", "seed", "test", box=None, pad_edge=False)
+    varied = _varied([event.job for event in finished])
     for name in ("ndcg", "recall"):
         table.add_column(f"{TITLES[name]}@20", justify="right")
     for event in finished:
         where = f"{event.job.spec.dataset}/{event.job.spec.protocol}"
         for test, values in _tests(event.run, convention).items() or [("-", {})]:
             cells = [f"{values[m]:.4f}" if m in values else "diverged" for m in ("ndcg@20", "recall@20")]
-            table.add_row(*event.job.labels.values(), where, str(event.job.spec.seed), test, *cells)
+            loss, backbone = event.job.labels.values()
+            table.add_row(" ".join([loss, *varied(event.job)]), backbone, where, str(event.job.spec.seed), test, *cells)
     console = results()
     console.print(table)
     console.print("`rankbench report` compares them; `rankbench report --ood` shows their robustness.", style="dim")
+
+
+def _varied(jobs: Sequence[Job]) -> Callable[[Job], list[str]]:
+    """Return what spells the training values of a job that runs of its loss differ in."""
+    values: dict[tuple[str, str], set[Value]] = {}
+    for job in jobs:
+        for name, value in job.spec.train:
+            values.setdefault((job.spec.loss.name, name), set()).add(value)
+    return lambda job: [
+        f"{name}={show(value)}" for name, value in job.spec.train if len(values[job.spec.loss.name, name]) > 1
+    ]
 
 
 def _tests(run: StoredRun, convention: str) -> dict[str, dict[str, float]]:
