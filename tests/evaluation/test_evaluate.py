@@ -1,44 +1,18 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions
-from rankbench.evaluation import ranking
 from rankbench.evaluation.evaluate import evaluate, validate, vectors_for
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS
-from rankbench.parallel import set_threads
-from toy import random_interactions, random_split
+from toy import random_split
 
 
 def naive_ranking(scores: np.ndarray, masked: set[int], K: int) -> list[int]:
     """The K best items by descending score, then ascending id."""
     order = sorted((i for i in range(len(scores)) if i not in masked), key=lambda i: (-scores[i], i))[:K]
     return order + [-1] * (K - len(order))
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), levels=st.sampled_from([2, 5, 1000]), K=st.sampled_from([1, 7, 30, 100]))
-def test_top_items_are_sorted_by_score_then_id(seed, levels, K):
-    rng = np.random.default_rng(seed)
-    mask = random_interactions(seed, n_users=9, n_items=40, each=6)
-    # one-dimensional vectors with few values: many ties
-    user_vec = torch.ones(9, 1)
-    item_vec = torch.from_numpy(rng.integers(-levels, levels, (40, 1)).astype(np.float32))
-    users = np.array([8, 0, 3, 3])
-    expected = [naive_ranking(item_vec[:, 0].numpy(), set(mask.row(u).tolist()), K) for u in users]
-    for rank in (ranking.top_items, ranking._on_device):
-        assert rank(user_vec, item_vec, users, mask, K).tolist() == expected
-
-
-def test_neither_threads_nor_other_users_change_a_list():
-    mask = random_interactions(0, n_users=300, n_items=500, each=10)
-    user_vec, item_vec = torch.randn(300, 64), torch.randn(500, 64)
-    two = ranking.top_items(user_vec, item_vec, np.arange(300), mask, 50)
-    set_threads(1)
-    assert np.array_equal(two, ranking.top_items(user_vec, item_vec, np.arange(300), mask, 50))
 
 
 def naive_evaluation(user_vec, item_vec, split, test, convention):
