@@ -20,7 +20,7 @@ LAYERS = [
     {"training.*", "training"},
     {"results.store", "results.documents", "results"},
     {"runner", "results.*"},
-    {"plan", "report.*", "report"},
+    {"plan", "report.*", "report", "speed.*", "speed"},
     {"cli.*", "cli", "__main__"},
 ]
 SOURCES = sorted(ROOT.rglob("*.py"))

@@ -15,6 +15,7 @@ from rankbench.cli.list import list_names
 from rankbench.cli.report import report
 from rankbench.cli.run import run
 from rankbench.cli.show import show
+from rankbench.cli.speed import speed
 from rankbench.errors import UserError
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.command("run")(run)
 app.command("report")(report)
 app.command("list")(list_names)
 app.command("show")(show)
+app.command("speed")(speed)
 
 
 class Interrupted(BaseException):

@@ -62,7 +62,7 @@ def _arrays(*tensors: Tensor) -> list[NDArray[Any]]:
 @cache
 def _dot(d: int) -> Callable[..., None]:
     @njit(cache=True, nogil=True, fastmath=_FAST)
-    def dot(start, stop, query, item_vec, item, out):
+    def dot(start, stop, query, item_vec, item, out):  # type: ignore[no-untyped-def]
         zero = query.dtype.type(0)
         M = item.shape[1]
         for b in range(start, stop):
@@ -88,7 +88,7 @@ def _dot(d: int) -> Callable[..., None]:
 @cache
 def _gather_add(d: int) -> Callable[..., None]:
     @njit(cache=True, nogil=True, fastmath=_FAST)
-    def gather_add(start, stop, item_vec, item, grad, out):
+    def gather_add(start, stop, item_vec, item, grad, out):  # type: ignore[no-untyped-def]
         M = item.shape[1]
         for b in range(start, stop):
             out[b, :] = 0
@@ -109,7 +109,7 @@ def _gather_add(d: int) -> Callable[..., None]:
 @cache
 def _scatter_add(d: int) -> Callable[..., None]:
     @njit(cache=True, nogil=True, fastmath=_FAST)
-    def scatter_add(query, item, grad, out):
+    def scatter_add(query, item, grad, out):  # type: ignore[no-untyped-def]
         for b in range(item.shape[0]):
             for j in range(item.shape[1]):
                 i, g = item[b, j], grad[b, j]

@@ -37,9 +37,9 @@ def backward(loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: 
         return value
     pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
     scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
-    value: Tensor = loss(scores).mean()  # ()
-    torch.autograd.backward(value)
-    return value.detach()
+    mean: Tensor = loss(scores).mean()  # ()
+    torch.autograd.backward(mean)
+    return mean.detach()
 
 
 def in_pieces(
