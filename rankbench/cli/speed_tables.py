@@ -1,0 +1,212 @@
+"""The tables of `rankbench speed`: one a part, ratios beside the times, no wider than 80 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rankbench.speed.benchmark import Request
+from rankbench.speed.clock import FEW_ROUNDS
+from rankbench.speed.draws import NEGATIVES
+from rankbench.speed.evaluate import EVALUATION, LISTS
+from rankbench.speed.machine import Machine
+from rankbench.speed.propagation import PROPAGATION, STEP
+from rankbench.speed.results import Measurement, Results
+from rankbench.speed.step import BANDWIDTH, STAGES
+
+WIDTH = 80
+
+_LABEL = 16
+"""Columns of a loss's name; a longer one is folded."""
+
+
+def draw_machine(console: Console, request: Request, machine: Machine, results: Results) -> None:
+    """Print what the machine is, what it can do at best, and how is measured."""
+    shape = request.shape
+    load = "" if machine.load is None else f", load {machine.load:g}"
+    about = f"{machine.cpu}, {machine.processors} processors{load}; {request.threads} threads; torch {machine.torch}"
+    console.print(about, markup=False, width=WIDTH)
+    for subject in ("matrix product", "copy"):
+        found = [results.find("limits", "", subject, by) for by in ("one thread", "engine")]
+        rates = ", ".join(f"{_number(m.median)} {m.unit} on {_threads(m.threads)}" for m in found if m)
+        console.print(f"Best {subject}: {rates}", markup=False)
+    text = (
+        f"A step has B = {shape.batch_size:,}, N = {shape.negatives:,}, d = {shape.dim}. Medians of {request.rounds} "
+        f"rounds, of {min(request.rounds, FEW_ROUNDS)} where one takes long; all take turns in one process. "
+        "104x: the engine is 104 times as fast."
+    )
+    console.print(text, markup=False, width=WIDTH, style="dim")
+
+
+def draw(console: Console, request: Request, part: str, results: Results) -> None:
+    """Print the tables of a part."""
+    console.print()
+    for table in _TABLES[part](request, results):
+        console.print(table)
+    for note in dict.fromkeys(f"* {m.size}, {m.by}: {m.note}." for m in results.measurements if m.note):
+        console.print(note, markup=False, style="dim", width=WIDTH)
+
+
+def _step_tables(request: Request, results: Results) -> list[Table]:
+    names = _short([loss.label for loss in request.losses])
+    first = next(iter(names))
+    against = f"time of\n{names[first]}"
+    whole = _table("Whole step, ms", "size", "loss", "engine", "published", "plain", "one thread", against)
+    for size in request.sizes:
+        for loss, name in names.items():
+            cost = results.ratio("step", size.name, loss, "engine", first)
+            cells = [_against(results, "step", size.name, loss, by) for by in ("published", "plain", "one thread")]
+            engine = results.find("step", size.name, loss, "engine")
+            whole.add_row(size.name, name, _cell(engine), *cells, "" if cost is None else f"{cost:.2f}x")
+    longer = [f"{name} is {label}." for label, name in names.items() if name != label]
+    whole.caption = " ".join(longer) if longer else None
+    return [whole, _stages_table(request, results, names), _memory_table(results, first)]
+
+
+def _short(labels: list[str]) -> dict[str, str]:
+    """Return the name of each loss in a table: without its parameters where that is enough to tell them apart."""
+    names = [label.partition(":")[0] for label in labels]
+    return {label: name if names.count(name) == 1 else label for label, name in zip(labels, names, strict=True)}
+
+
+def _stages_table(request: Request, results: Results, names: dict[str, str]) -> Table:
+    first, *others = names
+    table = _table("Stages, ms", "size", "stage", names[first], "published", "plain", *(names[o] for o in others))
+    for size in request.sizes:
+        for stage in STAGES:
+            found = [results.find("stages", size.name, label, "engine", stage) for label in names]
+            cells = [_against(results, "stages", size.name, first, by, stage) for by in ("published", "plain")]
+            table.add_row(size.name, stage, _cell(found[0]), *cells, *map(_cell, found[1:]))
+    rates = [
+        f"{_number(m.median)} GB/s at {m.size}"
+        for m in results.measurements
+        if (m.part, m.subject, m.stage) == ("stages", first, BANDWIDTH)
+    ]
+    table.caption = (
+        "together: score, loss and backward as the training loop does them, piece by piece in the cache where the loss "
+        "allows it. The negatives of published and plain are drawn beforehand and not counted. "
+        f"The engine's Adam moves {', '.join(rates)}."
+    )
+    return table
+
+
+def _memory_table(results: Results, first: str) -> Table:
+    table = _table("Extra memory of a step at its peak, MB", "size", "engine", "published", "plain")
+    for m in (m for m in results.measurements if m.part == "memory" and m.by == "engine"):
+        table.add_row(
+            m.size, _cell(m), *(_against(results, "memory", m.size, first, by) for by in ("published", "plain"))
+        )
+    table.caption = None if table.rows else "Not measured: this system does not tell it, or has not enough memory."
+    return table
+
+
+def _evaluate_tables(request: Request, results: Results) -> list[Table]:
+    whole = _table("Evaluation of all users, ms", "size", "engine", "published", "plain", "product alone", "GFLOP/s")
+    for size in request.sizes:
+        cells = [_against(results, "evaluate", size.name, EVALUATION, by) for by in ("published", "plain")]
+        product = results.find("evaluate", size.name, EVALUATION, "product")
+        longer = results.ratio("evaluate", size.name, EVALUATION, "engine", "product")
+        alone = "" if longer is None else f"{_cell(product)} {1 / longer:.2f}x"
+        engine = results.find("evaluate", size.name, EVALUATION, "engine")
+        rate = results.find("evaluate", size.name, "rate", "engine")
+        whole.add_row(size.name, _cell(engine), *cells, alone, _cell(rate))
+    whole.caption = "The engine and plain measure at five K, published ranks for each of four."
+    return [whole, _lists_table(request, results)]
+
+
+def _lists_table(request: Request, results: Results) -> Table:
+    lists = _table("Lists of 100 items for all users, ms", "size", "engine", "implicit")
+    for size in request.sizes:
+        engine = results.find("evaluate", size.name, LISTS, "engine")
+        lists.add_row(size.name, _cell(engine), _against(results, "evaluate", size.name, LISTS, "implicit"))
+    if not any(m.by == "implicit" for m in results.measurements):
+        lists.caption = "The library implicit is not installed here."
+    return lists
+
+
+def _sampling_tables(request: Request, results: Results) -> list[Table]:
+    others = ("published", "plain", "one thread", "unchecked")
+    table = _table("Negatives drawn a second, millions", "size", "engine", *others)
+    for size in request.sizes:
+        cells = [_against(results, "sampling", size.name, NEGATIVES, by) for by in others]
+        table.add_row(size.name, _cell(results.find("sampling", size.name, NEGATIVES, "engine")), *cells)
+    table.caption = "unchecked: torch.randint alone, which may draw a user's own items."
+    return [table]
+
+
+def _graph_tables(request: Request, results: Results) -> list[Table]:
+    others = ("published", "plain", "one thread")
+    table = _table("LightGCN with two layers, ms", "size", "", "engine", *others, "GB/s")
+    for size in request.sizes:
+        for subject, title in ((PROPAGATION, "forward, backward"), (STEP, "whole step")):
+            cells = [_against(results, "graph", size.name, subject, by) for by in others]
+            rate = results.find("graph", size.name, "rate", "engine") if subject == PROPAGATION else None
+            table.add_row(
+                size.name, title, _cell(results.find("graph", size.name, subject, "engine")), *cells, _cell(rate)
+            )
+    table.caption = "GB/s: counting a vector read for each edge, as if none stayed in the cache."
+    return [table]
+
+
+def _scaling_tables(request: Request, results: Results) -> list[Table]:
+    subjects = ("step", "epoch", "evaluation", "propagation")
+    size = results.measurements[0].size
+    table = _table(f"What doubling costs at {size}", "doubled", *subjects)
+    base = [_cell(results.find("scaling", size, subject, "base")) for subject in subjects]
+    table.add_row("nothing, ms", *base)
+    for by in ("interactions", "items", "negatives", "dim"):
+        ratios = [results.ratio("scaling", size, subject, by, "base") for subject in subjects]
+        table.add_row(by, *("" if r is None else f"{r:.2f}x time" for r in ratios))
+    return [table]
+
+
+_TABLES = {
+    "step": _step_tables,
+    "evaluate": _evaluate_tables,
+    "sampling": _sampling_tables,
+    "graph": _graph_tables,
+    "scaling": _scaling_tables,
+}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    for i, name in enumerate(columns):
+        text = name in ("size", "loss", "stage", "", "doubled") or not i
+        table.add_column(name, justify="left" if text else "right", max_width=_LABEL, overflow="fold")
+    return table
+
+
+def _against(results: Results, part: str, size: str, subject: str, by: str, stage: str = "") -> str:
+    """Return a baseline's number and how many times as fast, or as small, the engine is."""
+    found = results.find(part, size, subject, by, stage)
+    of, to = ("engine", by) if found and found.unit == "M/s" else (by, "engine")
+    ratio = results.ratio(part, size, subject, of, to, stage)
+    return f"{_cell(found)} {_times(ratio):>5}" if found and ratio is not None else _cell(found)
+
+
+def _cell(found: Measurement | None) -> str:
+    return _number(found.median) + ("*" if found.note else "") if found else ""
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits, or all of its digits before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"
+
+
+def _threads(n: int) -> str:
+    return "one thread" if n == 1 else f"{n} threads"
