@@ -40,7 +40,14 @@ def set_threads(n: int) -> None:
     if _pool is not None:
         _pool.shutdown()
     _threads = n
-    _pool = ThreadPoolExecutor(n, thread_name_prefix="rankbench") if n > 1 else None
+    _pool = ThreadPoolExecutor(n, "rankbench", _one_for_torch) if n > 1 else None
+
+
+def _one_for_torch() -> None:
+    """Keep torch to one thread on a new thread of the pool as well: the libraries beneath it count for each."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def threads() -> int:

@@ -16,10 +16,11 @@ from rankbench.errors import UserError
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
 from rankbench.losses import Loss
+from rankbench.params import Value, resolve
 from rankbench.registry import label
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
-from rankbench.spec import RunSpec
+from rankbench.spec import RunSpec, TrainSpec
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
 
@@ -126,7 +127,7 @@ def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None
     trained = yield from training.run()
     evaluations = _evaluate(trained, job.split)
     documents = {
-        "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels},
+        "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels, "recipe": recipe_of(job.loss)},
         "outcome": outcome(trained, time.perf_counter() - started),
         "env": environment(device),
     }
@@ -147,6 +148,11 @@ def _evaluate(trained: Trained, split: Split) -> dict[Measured, Evaluation]:
                 )
         chosen.setdefault(epoch, name)
     return found
+
+
+def recipe_of(loss: type[Loss]) -> dict[str, Value]:
+    """Return the training values of a loss where no others are asked for."""
+    return resolve(TrainSpec, loss.recipe, "training")
 
 
 def device_of(name: str) -> torch.device:

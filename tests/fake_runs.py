@@ -78,7 +78,7 @@ def store_run(
     }
     labels = {"loss": spell(loss, params or {}), "backbone": backbone}
     documents = {
-        "spec": {**spec.to_json(), "id": spec.id, "labels": labels},
+        "spec": {**spec.to_json(), "id": spec.id, "labels": labels, "recipe": TrainSpec().values()},
         "outcome": outcome(trained, 1.0),
         "env": {},
     }

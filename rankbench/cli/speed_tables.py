@@ -21,6 +21,10 @@ _LABEL = 16
 """Columns of a loss's name; a longer one is folded."""
 
 
+_SCALES = 0.7
+"""Share of so many times the rate of one thread that threads reach at least on an idle machine."""
+
+
 def draw_machine(console: Console, request: Request, machine: Machine, results: Results) -> None:
     """Print what the machine is, what it can do at best, and how is measured."""
     shape = request.shape
@@ -31,12 +35,24 @@ def draw_machine(console: Console, request: Request, machine: Machine, results: 
         found = [results.find("limits", "", subject, by) for by in ("one thread", "engine")]
         rates = ", ".join(f"{_number(m.median)} {m.unit} on {_threads(m.threads)}" for m in found if m)
         console.print(f"Best {subject}: {rates}", markup=False)
+    if _busy(results, request.threads):
+        warning = (
+            f"{request.threads} threads multiply hardly faster than one: the processors are busy with other work, or "
+            "share their units. torch's threads then wait for each other, and the ratios to torch come out too high."
+        )
+        console.print(warning, markup=False, width=WIDTH, style="yellow")
     text = (
         f"A step has B = {shape.batch_size:,}, N = {shape.negatives:,}, d = {shape.dim}. Medians of {request.rounds} "
         f"rounds, of {min(request.rounds, FEW_ROUNDS)} where one takes long; all take turns in one process. "
         "104x: the engine is 104 times as fast."
     )
     console.print(text, markup=False, width=WIDTH, style="dim")
+
+
+def _busy(results: Results, threads: int) -> bool:
+    """Return whether the threads together reach much less than their number times the rate of one."""
+    one, together = (results.find("limits", "", "matrix product", by) for by in ("one thread", "engine"))
+    return one is not None and together is not None and together.median < _SCALES * threads * one.median
 
 
 def draw(console: Console, request: Request, part: str, results: Results) -> None:
@@ -139,7 +155,7 @@ def _graph_tables(request: Request, results: Results) -> list[Table]:
     others = ("published", "plain", "one thread")
     table = _table("LightGCN with two layers, ms", "size", "", "engine", *others, "GB/s")
     for size in request.sizes:
-        for subject, title in ((PROPAGATION, "forward, backward"), (STEP, "whole step")):
+        for subject, title in ((PROPAGATION, "propagation"), (STEP, "whole step")):
             cells = [_against(results, "graph", size.name, subject, by) for by in others]
             rate = results.find("graph", size.name, "rate", "engine") if subject == PROPAGATION else None
             table.add_row(

@@ -10,7 +10,6 @@ from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Lin
 from rankbench.results.compare_runs import LeftOut
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Group, Metric
-from rankbench.spec import TrainSpec
 
 
 def title_of(metric: Metric) -> str:
@@ -89,8 +88,8 @@ def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
 
 
 def varying(lines: Iterable[Line]) -> set[str]:
-    """Return the training values in which the lines differ."""
-    trains = [line.choice.train for line in lines]
+    """Return the training values that were asked for, in place of the losses' own, and in which the lines differ."""
+    trains = [line.choice.asked for line in lines]
     return {key for train in trains for key in train if any(train[key] != other.get(key) for other in trains)}
 
 
@@ -152,11 +151,9 @@ def _masked(board: Leaderboard) -> str:
 
 
 def _training(lines: Iterable[Line]) -> str:
-    """Return the training values that all lines share and that are not the defaults."""
+    """Return the training values that were asked for alike in all lines, in place of the losses' own."""
     lines = list(lines)
-    shared = dict(lines[0].choice.train) if lines else {}
+    shared = dict(lines[0].choice.asked) if lines else {}
     for key in varying(lines):
         shared.pop(key, None)
-    defaults = {name: param.default for name, param in TrainSpec.params.items()}
-    changed = [key for key, value in shared.items() if defaults.get(key) != value]
-    return f"Trained with {spelled(shared, changed)}." if changed else ""
+    return f"Trained with {spelled(shared, shared)}." if shared else ""

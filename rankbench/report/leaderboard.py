@@ -46,7 +46,7 @@ def table_of(board: Leaderboard) -> Table:
 
 def loss_cell(line: Line, differing: Iterable[str]) -> Cell:
     """Return the loss as it is typed, and the training values in which the lines of the table differ."""
-    return Cell(line.loss, detail=captions.spelled(line.choice.train, differing))
+    return Cell(line.loss, detail=captions.spelled(line.choice.asked, differing))
 
 
 def score_cell(line: Line | None, metric: Metric) -> Cell:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rankbench.report import captions
 from rankbench.report.leaderboard import budget_cells, gain_cell, loss_cell, score_cell
 from rankbench.report.table import Cell, Column, Table, mark_best, number, percent
@@ -15,7 +17,16 @@ def tables_of(table: Robustness) -> tuple[Table, ...]:
     plain = [(pair, pair.plain, pair.plain_groups) for pair in table.pairs]
     shifted = [(pair, pair.shifted, pair.shifted_groups) for pair in table.pairs]
     by_group = [_groups(table, table.plain, plain), _groups(table, table.shifted, shifted)]
-    return (_both(table), *(found for found in by_group if found))
+    return (_both(table), *_captioned_once([found for found in by_group if found]))
+
+
+def _captioned_once(tables: list[Table]) -> list[Table]:
+    """Return the tables, each without its caption where the next one has the same."""
+    following = [table.caption for table in tables[1:]] + [""]
+    return [
+        replace(table, caption="") if table.caption == caption else table
+        for table, caption in zip(tables, following, strict=True)
+    ]
 
 
 def _both(table: Robustness) -> Table:

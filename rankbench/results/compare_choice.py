@@ -57,6 +57,11 @@ class Choice:
         return dict(self.runs[0].configuration.train)
 
     @property
+    def asked(self) -> dict[str, Value]:
+        """The training values that are not the loss's own."""
+        return self.runs[0].asked
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds of the runs."""
         return tuple(run.seed for run in self.runs)

@@ -34,6 +34,7 @@ class Run:
         stored: the run, for its tables.
         dataset, protocol, digest, numbers, seed: as in its spec.
         configuration: loss, backbone and training values.
+        asked: the training values that are not the loss's own.
         loss_label, backbone_label: how loss and backbone are typed, defaults left out.
         valid: the best validation NDCG@20, by validation set.
         diverged: whether training ended with a loss that is not finite.
@@ -48,6 +49,7 @@ class Run:
     numbers: int
     seed: int
     configuration: Configuration
+    asked: dict[str, Value]
     loss_label: str
     backbone_label: str
     valid: dict[str, float]
@@ -117,6 +119,7 @@ def _run(stored: StoredRun) -> Run:
             numbers=spec["numbers"],
             seed=spec["seed"],
             configuration=Configuration(_part(spec["loss"]), _part(spec["backbone"]), _sorted(spec["train"])),
+            asked={key: value for key, value in spec["train"].items() if spec["recipe"].get(key) != value},
             loss_label=spec["labels"]["loss"],
             backbone_label=spec["labels"]["backbone"],
             valid=outcome["best_valid_ndcg@20"],

@@ -2,7 +2,7 @@
 
     RUNS/store.json                             the version of the layout
     RUNS/<dataset>/<protocol>/<run id>/
-        spec.json        what was run: the RunSpec, and how loss and backbone are typed
+        spec.json        what was run: the RunSpec; how loss and backbone are typed; the loss's own training values
         outcome.json     status ("done" or "diverged"), reason, epochs, seconds; best epoch and validation value by set
         env.json         versions, device, threads, time
         curve.parquet    epoch, loss, train_seconds, valid_seconds, valid-NAME (NDCG@20, null where not measured)
@@ -55,7 +55,7 @@ class StoredRun:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """The content of spec.json: the RunSpec's fields, and `labels`, how loss and backbone are typed."""
+        """The content of spec.json: the RunSpec's fields, `labels` of loss and backbone, the loss's `recipe`."""
         return self._json("spec")
 
     @cached_property

@@ -53,8 +53,8 @@ def test_markdown_to_the_last_digit(board):
         "| loss | backbone | NDCG@20 | Recall@20 | gain | seeds | tried |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
         "| dsl:tau=0.2 lr=0.01 | mf | **0.2500 ± 0.0707** | 0.2500 ± 0.0000 | +25.0% | 2 | 2 |",
-        "| softmax lr=0.1 | mf | 0.2000 ± 0.1414 | **0.5000 ± 0.0000** | - | 2 | 1 |",
-        "| bpr lr=0.1 | mf | diverged | diverged | - | 1 | 1 |",
+        "| softmax | mf | 0.2000 ± 0.1414 | **0.5000 ± 0.0000** | - | 2 | 1 |",
+        "| bpr | mf | diverged | diverged | - | 1 | 1 |",
     ]
 
 
@@ -120,7 +120,8 @@ def test_both_tests_side_by_side(shift):
             ["dsl:tau=0.2", "mf", "0.0000", "0.0000", "0.0000", "0.0000", "0.0000"],
             ["bpr", "mf", "-", "-", "-", "-", "-"],
         ]
-        assert "here 1, 10, 100, 1,000 and 10,000 items" in table.caption
+    assert plain.caption == ""  # the same as that of the next table, which has it
+    assert "here 1, 10, 100, 1,000 and 10,000 items" in shifted.caption
 
 
 def test_two_trainings_show_both_choices_and_the_caption_says_so(tmp_path):
