@@ -22,8 +22,8 @@ PUBLISHED_KS = KS[1:]
 """The four K of the published evaluation, which ranks once for each; the engine has all of `KS` from one pass."""
 
 _USERS = 1024
-_PRODUCT_USERS = 64
-"""Rows of the matrix product alone: so many that it runs at its full rate, so few that the buffer stays in cache."""
+_PRODUCT_USERS, _PRODUCT_ITEMS = 128, 2048
+"""Tile of the matrix product alone: large enough for its full rate, small enough that the buffer stays in cache."""
 
 
 def published_evaluation(
@@ -73,13 +73,15 @@ def plain_evaluation(
 
 def matrix_product(user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64]) -> None:
     """Multiply the vectors of the users with those of all items, into a buffer a thread, on the engine's threads."""
-    transposed, query = item_vec.t(), user_vec[torch.from_numpy(users)]  # (d, I), (n, d)
-    own = threading.local()
+    query, own = user_vec[torch.from_numpy(users)], threading.local()  # (n, d)
 
     def block(start: int, stop: int) -> None:
         if not hasattr(own, "buffer"):
-            own.buffer = torch.empty(_PRODUCT_USERS, len(item_vec))  # (rows, I)
-        torch.mm(query[start:stop], transposed, out=own.buffer[: stop - start])
+            own.buffer = torch.empty(_PRODUCT_USERS * _PRODUCT_ITEMS)
+        for first in range(0, len(item_vec), _PRODUCT_ITEMS):
+            items = item_vec[first : first + _PRODUCT_ITEMS]  # (items, d)
+            out = own.buffer[: (stop - start) * len(items)].view(stop - start, len(items))  # (rows, items)
+            torch.mm(query[start:stop], items.t(), out=out)
 
     over_blocks(block, len(users), _PRODUCT_USERS)
 

@@ -67,17 +67,17 @@ def test_evaluations_measure_what_the_engine_measures(evaluation):
         assert value == pytest.approx(found.mean(metric, K), rel=1e-9), (metric, K)
 
 
-def test_the_matrix_product_multiplies_every_user(monkeypatch):
+def test_the_matrix_product_multiplies_every_user_and_item(monkeypatch):
     done = []
     original = torch.mm
 
     def counted(left, right, out):
-        done.append(len(left))
+        done.append(len(left) * right.shape[1])
         return original(left, right, out=out)
 
     monkeypatch.setattr(torch, "mm", counted)
-    matrix_product(torch.randn(200, 4), torch.randn(30, 4), np.arange(150))
-    assert sum(done) == 150
+    matrix_product(torch.randn(200, 4), torch.randn(3000, 4), np.arange(150))
+    assert sum(done) == 150 * 3000
 
 
 def test_negatives_of_the_baselines_are_negatives():
