@@ -68,7 +68,8 @@ def main() -> None:
         show_error(error)
         sys.exit(2)
     except Interrupted:
-        notes().print("Stopped. The same command goes on from here.")
+        goes_on = " The same command goes on from here." if {"run", "fetch"} & set(sys.argv[1:2]) else ""
+        notes().print(f"Stopped.{goes_on}")
         sys.exit(130)
     except BrokenPipeError:  # `rankbench report | head`: the reader has gone, there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
