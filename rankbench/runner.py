@@ -20,6 +20,7 @@ from rankbench.params import Value, resolve
 from rankbench.registry import label
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
+from rankbench.sampling import UniformNegatives
 from rankbench.spec import RunSpec, TrainSpec
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
@@ -110,17 +111,16 @@ def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Ge
     yield Started(job)
     try:
         yield Finished(job, (yield from _make(job, store, device)), cached=False)
-    except (UserError, torch.OutOfMemoryError, MemoryError, ArithmeticError, RuntimeError, ValueError) as error:
+    except UserError:
+        raise  # what the user must mend would fail the other runs too
+    except OSError as error:
+        raise store.unwritable(error) from error
+    except Exception as error:  # a loss from outside may raise anything
         yield Failed(job, error)
 
 
 def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None, StoredRun]:
     spec, started = job.spec, time.perf_counter()
-    if job.split.n_items < max(KS):
-        raise UserError(
-            f"{spec.dataset}/{spec.protocol} has {job.split.n_items} items; metrics at K = {max(KS)} need as many.",
-            "Choose a data set with more items.",
-        )
     checkpoint = store.working_folder(spec) / "checkpoint.pt"
     loss, backbone = job.loss(**dict(spec.loss.params)), job.backbone(**dict(spec.backbone.params))
     training = Training(job.split, loss, backbone, spec.train_spec(), spec.seed, device, checkpoint)
@@ -148,6 +148,16 @@ def _evaluate(trained: Trained, split: Split) -> dict[Measured, Evaluation]:
                 )
         chosen.setdefault(epoch, name)
     return found
+
+
+def check_split(split: Split) -> None:
+    """Raise UserError if the metrics or the negatives of a split cannot be had."""
+    if split.n_items < max(KS):
+        raise UserError(
+            f"{split.dataset}/{split.protocol} has {split.n_items} items; metrics at K = {max(KS)} need as many.",
+            "Choose a data set with more items.",
+        )
+    UniformNegatives.outside(split.train)
 
 
 def recipe_of(loss: type[Loss]) -> dict[str, Value]:

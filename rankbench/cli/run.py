@@ -98,13 +98,16 @@ def run(
     from rankbench.cli import running
     from rankbench.plan import plan
     from rankbench.results.store import Store
-    from rankbench.runner import device_of
+    from rankbench.runner import check_split, device_of
 
     where = device_of(device.value)
     store = Store(runs)
     request = _request(loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid)
     plan(request, [])  # names and parameters are checked before any data are touched
-    jobs = plan(request, _splits(data, dataset, split, mirror))
+    splits = _splits(data, dataset, split, mirror)
+    for prepared in splits:
+        check_split(prepared)
+    jobs = plan(request, splits)
     if dry_run:
         running.show_plan(jobs, store, json)
         return

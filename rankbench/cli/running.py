@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as writer
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,7 @@ class Screen:
                 self._finish(event)
             case Failed():
                 self._end()
-                self._line(event.job, f"failed: {event.error}", "bold red")
+                self._line(event.job, f"failed: {_told(event.error)}", "bold red")
 
     def _start(self, job: Job) -> None:
         self.started = time.monotonic()
@@ -126,6 +127,12 @@ class Screen:
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None
+
+
+def _told(error: Exception) -> str:
+    """Return what went wrong and where, in a line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
 
 
 def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:

@@ -59,6 +59,9 @@ class Checkpoint:
             "curve": [asdict(end) for end in training.curve],
         }
         partial = self.path.with_suffix(".partial")
-        torch.save(state, partial)
+        try:
+            torch.save(state, partial)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(f"{partial.name} cannot be written: {error}") from error
         partial.replace(self.path)
         self.saved_at = time.monotonic()

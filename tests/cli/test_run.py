@@ -11,6 +11,9 @@ import pytest
 from command import arguments, environment, rankbench
 
 from rankbench.data.prepare import ensure_split
+from rankbench.errors import UserError
+from rankbench.runner import check_split
+from toy import random_split
 
 QUICK = ("--negatives", "5", "--epochs", "2", "--dim", "8", "--eval-every", "1")
 
@@ -138,6 +141,47 @@ def test_a_diverged_run_is_stored_and_the_others_go_on(data, tmp_path):
     assert fine["outcome"]["status"] == "done"
     report = rankbench("report", "--json", data=data, cwd=tmp_path)
     assert report.returncode == 0
+
+
+def test_a_loss_that_raises_fails_alone(data, tmp_path):
+    (tmp_path / "broken.py").write_text(
+        "from rankbench.losses import Loss\n"
+        "class Broken(Loss):\n"
+        '    """Broken: asks for what is not there."""\n'
+        "    def forward(self, s):\n"
+        "        return s.nowhere\n"
+    )
+    done = rankbench("run", "--loss", "./broken.py,softmax", *QUICK, "--json", data=data, cwd=tmp_path)
+    assert done.returncode == 1
+    (fine,) = json.loads(done.stdout)
+    assert fine["spec"]["loss"]["name"] == "softmax"
+    said = " ".join(done.stderr.split())
+    assert "failed: AttributeError" in said
+    assert "line 5" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_disk_ends_with_a_hint(data, tmp_path, monkeypatch, capsys):
+    from rankbench.cli.app import main
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torch.save", full)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANKBENCH_DATA", str(data))
+    monkeypatch.setattr("sys.argv", ["rankbench", "run", "--loss", "bpr", *QUICK])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "No space left on device" in said
+    assert "--runs" in said
+
+
+def test_a_split_with_too_few_items_is_refused():
+    with pytest.raises(UserError, match="50 items"):
+        check_split(random_split(n_users=20, n_items=50, each=5))
 
 
 MISTAKES = [
