@@ -69,12 +69,12 @@ def over_blocks(work: Callable[[int, int], None], n_rows: int, block: int) -> No
 
 def _share(work: Callable[[int], None], n: int) -> None:
     """Call `work(0)` ... `work(n - 1)`: each thread takes the next one when it is free, this thread among them."""
-    todo = itertools.count()
+    ticket = itertools.count()
 
     def take() -> None:
         _here.busy = True
         try:
-            while (i := next(todo)) < n:
+            while (i := next(ticket)) < n:
                 work(i)
         finally:
             _here.busy = False
