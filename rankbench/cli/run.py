@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -147,4 +146,4 @@ def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None
 def _use_threads(threads: int | None) -> None:
     from rankbench.parallel import available_threads, set_threads
 
-    set_threads(threads or min(available_threads(), int(os.environ.get("OMP_NUM_THREADS") or 1024)))
+    set_threads(threads or available_threads())
