@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import pytrec_eval
 import torch
 
 from rankbench.data.interactions import Interactions
@@ -57,6 +58,37 @@ def test_one_pass_equals_loops_over_users(convention, test):
     assert np.array_equal(found.group_hits, group_hits)
     assert found.group_relevant.sum() == len(split.tests[test])
     assert found.group_items.sum() == split.n_items
+
+
+@pytest.mark.parametrize("n_items", [110, 400])  # with 110 items some lists are shorter than 100
+def test_a_whole_evaluation_equals_trec_eval_on_ties_and_users_without_test_items(n_items):
+    """Ties are broken its own way by trec_eval, so it gets our order as distinct scores."""
+    rng = np.random.default_rng(n_items)
+    split = random_split(9, n_users=40, n_items=n_items, each=14)
+    user_vec = torch.ones(40, 1)
+    item_vec = torch.from_numpy(rng.integers(0, 6, (n_items, 1)).astype(np.float32))  # six scores for all items
+    relevant = split.tests["iid"]
+    assert (relevant.user_counts == 0).any()
+    run, wanted = {}, {}
+    for u in range(40):
+        masked = set(split.mask_of_test("iid").row(u).tolist())
+        ranking_ = [i for i in naive_ranking(item_vec[:, 0].numpy(), masked, max(KS)) if i >= 0]
+        run[str(u)] = {str(i): float(1000 - place) for place, i in enumerate(ranking_)}
+        if len(relevant.row(u)):
+            wanted[str(u)] = {str(i): 1 for i in relevant.row(u).tolist()}
+    names = {"ndcg": "ndcg_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}
+    measures = {f"{name}.{K}" for name in names.values() for K in KS}
+    theirs = pytrec_eval.RelevanceEvaluator(wanted, measures).evaluate(run)
+    ours = evaluate(user_vec, item_vec, split, "iid")
+    assert len(theirs) == len(ours.users) == ours.n_averaged
+    for metric, name in names.items():
+        for K in KS:
+            mean = np.mean([found[f"{name}_{K}"] for found in theirs.values()])
+            assert ours.mean(metric, K) == pytest.approx(mean, abs=1e-12)
+    for K in KS:  # recip_rank has no cut-off of its own
+        cut = {u: dict(list(ranked.items())[:K]) for u, ranked in run.items()}
+        found = pytrec_eval.RelevanceEvaluator(wanted, {"recip_rank"}).evaluate(cut)
+        assert ours.mean("mrr", K) == pytest.approx(np.mean([v["recip_rank"] for v in found.values()]), abs=1e-12)
 
 
 def test_validation_masks_train_only():
