@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions
-from rankbench.evaluation import ranking
+from rankbench.evaluation import filters, ranking
 from rankbench.parallel import set_threads
 from toy import random_interactions
 
-ROWS, COLUMNS = ranking._ROWS, ranking._COLUMNS
+ROWS, COLUMNS = filters.ROWS, filters.COLUMNS
 
 
 def nothing_masked(n_users: int, n_items: int) -> Interactions:
