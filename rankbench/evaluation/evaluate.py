@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from rankbench.data.interactions import Split
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS, ndcg
 from rankbench.evaluation.ranking import hits_of, top_items
+from rankbench.scoring.unit import unit
 
 Convention = Literal["standard", "ir-benchmark"]
 
@@ -51,7 +51,7 @@ class Evaluation:
 def vectors_for(score: str, user_vec: Tensor, item_vec: Tensor) -> tuple[Tensor, Tensor]:
     """Return the vectors whose inner product is the score: normalised ones for "cosine"."""
     if score == "cosine":
-        return normalize(user_vec, dim=1), normalize(item_vec, dim=1)
+        return unit(user_vec), unit(item_vec)
     return user_vec, item_vec
 
 

@@ -32,6 +32,7 @@ class Scores:
         measured: what the loss's `measure` returned for the whole batch, one row an example, when these scores are a
             piece of it; None when they are the whole batch and nothing has been measured yet.
         rows: which rows of the batch these scores are.
+        kept: what a loss has found out in `measure` and needs again in `forward`; the loss fills it.
     """
 
     pos: Tensor
@@ -42,6 +43,7 @@ class Scores:
     measure_similarity: Callable[[], Tensor]
     measured: Tensor | None = None
     rows: slice = field(default_factory=lambda: slice(None))
+    kept: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def similarity(self) -> Tensor:

@@ -2,12 +2,12 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from rankbench.errors import UserError
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
+from rankbench.rowwise import log_sum_exp
 
 
 class BSL(Loss):
@@ -57,7 +57,7 @@ class BSL(Loss):
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each row in the chosen form."""
         gap = (s.neg - s.pos[:, None]) / self.tau2  # (B, N)
-        softmax = torch.logsumexp(gap, dim=1)  # (B,)
+        softmax = log_sum_exp(gap)  # (B,)
         if self.mode == "pair":
             return softmax * (self.tau2 / self.tau1)  # (B,)
         if self.mode == "ratio":
@@ -73,4 +73,4 @@ class BSL(Loss):
         r"""Return $\tau_1 \log (\mathrm{mean}_{k \in R} e^{(s_k - s_i)/\tau_1})$ (B,), the user's lead on each row."""
         same = s.user[:, None] == s.user  # (B, B)
         gap = ((s.pos - s.pos[:, None]) / self.tau1).masked_fill(~same, -math.inf)  # (B, B)
-        return self.tau1 * (torch.logsumexp(gap, dim=1) - same.sum(dim=1, dtype=gap.dtype).log())  # (B,)
+        return self.tau1 * (log_sum_exp(gap) - same.sum(dim=1, dtype=gap.dtype).log())  # (B,)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rankbench.losses import Loss, Scores, param
+from rankbench.rowwise import largest, log_sum_exp, standardise
 
 FLOOR = 1e-4
 """Least standard deviation to divide by: below it a row of float32 cosines is constant but for rounding."""
@@ -75,24 +76,27 @@ class DSL(Loss):
             competition = self.competition_of(gap, log_kappa) if s.measured is None else s.measured  # (B,)
             sharpness = self.sharpness(competition)[s.rows]  # (B,)
         logit = gap * sharpness[:, None]  # (B, N)
-        loss = torch.logsumexp(logit if log_kappa is None else logit + log_kappa, dim=1)  # (B,)
+        loss = log_sum_exp(logit if log_kappa is None else logit + log_kappa)  # (B,)
         loss = softplus(loss) if self.incl else loss  # (B,)
         return loss / (self.tau * sharpness) if self.weight == "dro" else loss  # (B,)
 
     @torch.no_grad()
     def log_kappa(self, s: Scores, gap: Tensor) -> Tensor | None:
         r"""Return $\log \kappa$ (B, N) of the negatives, None when every weight is 1."""
+        if "log_kappa" in s.kept:
+            return s.kept["log_kappa"]  # (B, N)
         parts: list[Tensor] = []
         if self.lambda_hardness:
-            hardness = standardise(gap) if self.hardness == "zscore" else torch.sigmoid(gap / self.tau)  # (B, N)
+            hardness = standardise(gap, FLOOR) if self.hardness == "zscore" else torch.sigmoid(gap / self.tau)  # (B, N)
             parts.append(self.lambda_hardness * hardness)
         if self.lambda_similarity:
-            parts.append(self.lambda_similarity * standardise(s.similarity))
+            parts.append(self.lambda_similarity * standardise(s.similarity, FLOOR))
         if not parts:
             return None
         bound = math.log(self.clip_kappa)
-        omega = torch.stack(parts).sum(dim=0).clamp(-bound, bound)  # (B, N)
-        return omega - torch.logsumexp(omega, dim=1, keepdim=True) + math.log(omega.shape[1])  # (B, N)
+        omega = sum(parts[1:], parts[0]).clamp(-bound, bound)  # (B, N)
+        s.kept["log_kappa"] = omega - (log_sum_exp(omega) - math.log(omega.shape[1]))[:, None]  # (B, N)
+        return s.kept["log_kappa"]
 
     def measure(self, s: Scores) -> Tensor | None:
         """Return the competition (B,) that each example is under: temperatures depend on that of the whole batch."""
@@ -108,20 +112,14 @@ class DSL(Loss):
     def sharpness(self, competition: Tensor) -> Tensor:
         r"""Return $1/\tau_b$ (B,) of the examples of a batch; their mean is $1/\tau$."""
         bound = math.log(self.clip_temperature)
-        softening = (self.gamma * standardise(competition)).clamp(-bound, bound)  # (B,)
+        softening = (self.gamma * standardise(competition, FLOOR)).clamp(-bound, bound)  # (B,)
         return torch.softmax(-softening, dim=0) * (len(competition) / self.tau)  # (B,)
 
     def log_odds(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
         """Return the log-odds (B,), a member of the slate, that a competitor beats the positive."""
         odds = gap if log_kappa is None else gap + self.tau * log_kappa  # (B, N)
-        slate = odds.topk(min(self.slate, odds.shape[1]), dim=1, sorted=False).values  # (B, k)
-        return torch.logsumexp(slate / self.tau, dim=1) - math.log(slate.shape[1])  # (B,)
-
-
-def standardise(x: Tensor) -> Tensor:
-    """Return `x` with mean 0 and standard deviation 1 along its last dimension; a constant row becomes 0."""
-    std, mean = torch.std_mean(x, dim=-1, correction=0, keepdim=True)
-    return (x - mean) / std.clamp_min(FLOOR)
+        slate = odds.gather(1, largest(odds, min(self.slate, odds.shape[1])))  # (B, k)
+        return log_sum_exp(slate / self.tau) - math.log(slate.shape[1])  # (B,)
 
 
 def spread(gap: Tensor, log_kappa: Tensor | None) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rankbench.losses import Loss, Scores, param
+from rankbench.rowwise import log_sum_exp
 
 LOWEST = -1 + 1e-6
 """Where `relu` and `atan` are cut off: the logarithm of 1 + x has no finite gradient at x = -1."""
@@ -51,7 +52,7 @@ class PSL(Loss):
     def forward(self, s: Scores) -> Tensor:
         """Return the log-sum-exp (B,) of the activated gaps of each positive."""
         half = torch.add(s.pos[:, None] * -0.5, s.neg, alpha=0.5)  # (B, N)
-        return torch.logsumexp(self.log_activation(half) / self.tau, dim=1)  # (B,)
+        return log_sum_exp(self.log_activation(half) / self.tau)  # (B,)
 
     def log_activation(self, half: Tensor) -> Tensor:
         r"""Return $\log \sigma(\delta)$ of the halved gaps, in their shape."""

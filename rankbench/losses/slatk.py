@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Epoch, Loss, Scores, param
+from rankbench.rowwise import log_sum_exp
 
 BLOCK = 1024
 """Users whose thresholds are found at a time."""
@@ -80,4 +81,4 @@ class SLatK(Loss):
         """Return the weighted softmax (B,) of each positive."""
         weight = torch.sigmoid((s.pos - self.threshold[s.user]) / self.tau_weight)  # (B,)
         gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
-        return (weight.detach() if self.detach_weight else weight) * torch.logsumexp(gap, dim=1)  # (B,)
+        return (weight.detach() if self.detach_weight else weight) * log_sum_exp(gap)  # (B,)

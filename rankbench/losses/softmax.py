@@ -1,10 +1,10 @@
 """SL, the sampled softmax loss."""
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from rankbench.losses import Loss, Scores, param
+from rankbench.rowwise import log_sum_exp
 
 
 class Softmax(Loss):
@@ -39,5 +39,5 @@ class Softmax(Loss):
     def forward(self, s: Scores) -> Tensor:
         """Return the log-sum-exp (B,) of the gaps of each positive."""
         gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
-        loss = torch.logsumexp(gap, dim=1)  # (B,)
+        loss = log_sum_exp(gap)  # (B,)
         return softplus(loss) if self.incl else loss  # (B,)

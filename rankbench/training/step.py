@@ -9,11 +9,11 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from rankbench.losses import Loss, Scores
 from rankbench.parallel import over_blocks
 from rankbench.scoring import choose, score, similarity
+from rankbench.scoring.unit import unit
 
 _PIECE = 2**17
 """Scores in a piece of a batch: half a MiB of float32, so that the few tensors of a loss fit the cache of a core."""
@@ -77,7 +77,7 @@ class _Batch:
     @cached_property
     def unit(self) -> Tensor:
         """The normalised item vectors (I, d)."""
-        return self.item_vec if self.loss.score == "cosine" else normalize(self.item_vec, dim=1)
+        return self.item_vec if self.loss.score == "cosine" else unit(self.item_vec)
 
     def score(self, start: int, stop: int) -> Scores:
         """Return the scores of a piece, ready to be differentiated."""

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rankbench.parallel import set_threads
-from rankbench.scoring import cpu, dense, products, reference, score, similarity
+from rankbench.scoring import cpu, dense, products, reference, scatter, score, similarity
+from rankbench.scoring.unit import unit
 from rankbench.sparse import Graph
 from toy import random_interactions
 
@@ -59,6 +60,44 @@ def test_kernels_equal_double_loops(kernel, dtype, tolerance, sizes):
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == dtype
         torch.testing.assert_close(a.double(), b, rtol=tolerance, atol=20 * tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-13)])
+@settings(max_examples=25, deadline=None)
+@given(
+    B=st.integers(1, 20),
+    M=st.integers(1, 9),
+    items=st.sampled_from([1, 2, 511, 512, 513, 9000]),
+    d=DIMS,
+    seed=st.integers(),
+)
+def test_scattered_gradients_equal_double_loops(dtype, tolerance, B, M, items, d, seed):
+    query, item_vec, item, grad = inputs(B, M, items, d, abs(seed), dtype)
+    found = scatter.item_gradient(query, items, item, grad)
+    torch.testing.assert_close(
+        found.double(), by_hand(query, item_vec, item, grad)[2], rtol=tolerance, atol=20 * tolerance
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(0, 9), d=st.integers(1, 40), scale=st.sampled_from([1e-15, 1e-3, 1.0, 1e12]), seed=st.integers(0, 99)
+)
+def test_unit_vectors_are_those_of_torch(n, d, scale, seed):
+    generator = torch.Generator().manual_seed(seed)
+    vec = (torch.randn(n, d, generator=generator, dtype=torch.float64) * scale).requires_grad_()
+    grad = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    expected = torch.nn.functional.normalize(vec, dim=1)
+    torch.testing.assert_close(unit(vec), expected)
+    found = torch.autograd.grad(unit(vec), vec, grad)[0]
+    torch.testing.assert_close(found, torch.autograd.grad(expected, vec, grad)[0], rtol=1e-9, atol=1e-9 / scale)
+
+
+def test_unit_vectors_of_zeros_and_of_any_layout():
+    assert (unit(torch.zeros(2, 3)) == 0).all()
+    vec = torch.randn(6, 5)
+    torch.testing.assert_close(unit(vec.t()), unit(vec.t().contiguous()), rtol=0, atol=0)
+    assert unit(torch.full((1, 3), torch.nan)).isnan().all()
 
 
 @settings(max_examples=20, deadline=None)

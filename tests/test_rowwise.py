@@ -1,0 +1,76 @@
+"""Functions of rows against torch's own in float64, at the ends of their ranges."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rankbench.rowwise import largest, log_sum_exp, standardise
+
+ROWS = {
+    "normal": lambda n, g: torch.randn(n, generator=g),
+    "steep": lambda n, g: torch.randn(n, generator=g) * 1e4,
+    "equal": lambda n, g: torch.full((n,), 0.3),
+    "few levels": lambda n, g: torch.randint(0, 3, (n,), generator=g).float(),
+    "masked": lambda n, g: torch.where(torch.arange(n) % 3 > 0, -torch.inf, torch.randn(n, generator=g)),
+    "one left": lambda n, g: torch.cat([torch.ones(1), torch.full((n - 1,), -torch.inf)]),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@settings(max_examples=20, deadline=None)
+@given(n=st.sampled_from([1, 2, 7, 64, 1000]), seed=st.integers(0, 10**6))
+def test_log_sum_exp_and_its_gradient(kind, n, seed):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.stack([ROWS[kind](n, g), ROWS["normal"](n, g)]).requires_grad_()
+    weight = torch.randn(2, generator=g)
+    wide = x.detach().double().requires_grad_()
+    expected = torch.logsumexp(wide, dim=1)
+    found = log_sum_exp(x)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-6, atol=2e-6)
+    (grad,) = torch.autograd.grad(found, x, weight)
+    (grad_expected,) = torch.autograd.grad(expected, wide, weight.double())
+    torch.testing.assert_close(grad.double(), grad_expected, rtol=1e-5, atol=2e-6)
+
+
+def test_log_sum_exp_of_nothing_and_of_no_numbers():
+    nothing = torch.full((1, 5), -torch.inf, requires_grad=True)
+    assert log_sum_exp(nothing).item() == -torch.inf
+    assert (torch.autograd.grad(log_sum_exp(nothing), nothing)[0] == 0).all()
+    assert log_sum_exp(torch.tensor([[0.0, torch.nan, 1.0]])).isnan().all()
+    assert log_sum_exp(torch.tensor([[0.0, torch.inf, 1.0]])).item() == torch.inf
+
+
+def test_log_sum_exp_can_be_differentiated_twice():
+    x = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(log_sum_exp, x)
+    assert torch.autograd.gradgradcheck(log_sum_exp, x)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.sampled_from([1, 2, 50]), offset=st.sampled_from([0.0, 1.0, 100.0]), seed=st.integers(0, 10**6))
+def test_standardised_rows(n, offset, seed):
+    x = torch.randn(4, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + offset
+    std, mean = torch.std_mean(x, dim=1, correction=0, keepdim=True)
+    torch.testing.assert_close(standardise(x, 1e-4), (x - mean) / std.clamp_min(1e-4))
+    assert (standardise(torch.full((2, n), offset), 1e-4) == 0).all()
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@settings(max_examples=20, deadline=None)
+@given(
+    n=st.sampled_from([1, 30, 255, 256, 300, 1000]), k=st.sampled_from([1, 5, 20, 32, 33]), seed=st.integers(0, 10**6)
+)
+def test_the_largest_entries(kind, n, k, seed):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.stack([ROWS[kind](n, g), ROWS["normal"](n, g)])
+    k = min(k, n)
+    place = largest(x, k)
+    assert all(len(set(row)) == k for row in place.tolist())
+    expected = x.topk(k, dim=1).values
+    assert torch.equal(x.gather(1, place).sort(dim=1, descending=True).values, expected)
+
+
+def test_places_of_rows_that_are_not_numbers_can_be_gathered():
+    place = largest(torch.full((2, 400), torch.nan), 20)
+    assert ((place >= 0) & (place < 400)).all()
