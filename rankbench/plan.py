@@ -69,6 +69,12 @@ def _training(loss: type[Configurable], request: Request) -> Iterator[tuple[tupl
     for values in product(*request.vary.values()):
         varied = dict(zip(request.vary, values, strict=True))
         resolved = resolve(TrainSpec, {**recipe, **request.train, **varied}, "training")
+        typed = {**request.train, **varied}
+        if "sampler_exponent" in typed and resolved["sampler"] != "popularity" and "sampler" not in request.vary:
+            raise UserError(
+                f"training: sampler_exponent has no effect with sampler = {resolved['sampler']}.",
+                "Add --sampler popularity, or leave the exponent out.",
+            )
         yield tuple(sorted(resolved.items()))
 
 

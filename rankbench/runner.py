@@ -20,7 +20,7 @@ from rankbench.params import Value, resolve
 from rankbench.registry import label
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
-from rankbench.sampling import UniformNegatives
+from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
@@ -157,7 +157,7 @@ def check_split(split: Split) -> None:
             f"{split.dataset}/{split.protocol} has {split.n_items} items; metrics at K = {max(KS)} need as many.",
             "Choose a data set with more items.",
         )
-    UniformNegatives.outside(split.train)
+    WeightedNegatives.uniform(split.train)
 
 
 def recipe_of(loss: type[Loss]) -> dict[str, Value]:

@@ -87,6 +87,12 @@ class TrainSpec(Configurable):
     patience: int = param(3, "validations without a better one after which training stops; 0: never", at_least=0)
     eval_every: int = param(5, "epochs between two validations", at_least=1)
     negatives: int = param(1000, "negatives an interaction, N", at_least=1)
+    sampler: str = param(
+        "uniform",
+        "where negatives are drawn: all items alike, by popularity, or the batch's positives",
+        choices=("uniform", "popularity", "in-batch"),
+    )
+    sampler_exponent: float = param(0.75, "exponent of the popularity, for sampler=popularity", at_least=0)
     dim: int = param(64, "dimensions of the embeddings, d", at_least=1)
     init: str = param(
         "normal", "initial embeddings: N(0, 1) or Xavier's N(0, 2/(rows+d))", choices=("normal", "xavier")

@@ -14,7 +14,7 @@ LAYERS = [
     {"spec", "parallel"},
     {"data.interactions", "data.progress", "data.toml_table"},
     {"data.catalog", "losses", "backbones", "rowwise"},
-    {"registry", "sampling", "sparse", "scoring.*", "losses.*", "backbones.*"},
+    {"registry", "sampling", "sampling.*", "sparse", "scoring.*", "losses.*", "backbones.*"},
     {"scoring"},
     {"data.*", "evaluation.*", "evaluation"},
     {"training.*", "training"},

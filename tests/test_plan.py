@@ -59,3 +59,13 @@ def test_vary():
 def test_wrong_settings(setting):
     with pytest.raises(UserError):
         read_vary([setting])
+
+
+def test_an_exponent_without_effect_is_refused():
+    with pytest.raises(UserError, match="no effect with sampler = uniform"):
+        plan(Request("softmax", "mf", [0], {"sampler_exponent": 0.5}), [SPLIT])
+    assert plan(Request("softmax", "mf", [0], {"sampler_exponent": 0.5, "sampler": "popularity"}), [SPLIT])
+    varied = plan(
+        Request("softmax", "mf", [0], {"sampler_exponent": 0.5}, {"sampler": ["uniform", "popularity"]}), [SPLIT]
+    )
+    assert len(varied) == 2

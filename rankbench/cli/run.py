@@ -63,6 +63,12 @@ def run(
     negatives: Annotated[
         int | None, typer.Option(help="Negatives an interaction, N.", rich_help_panel=TRAINING)
     ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="uniform, popularity or in-batch.", rich_help_panel=TRAINING)
+    ] = None,
+    sampler_exponent: Annotated[
+        float | None, typer.Option(help="Exponent of popularity, for --sampler popularity.", rich_help_panel=TRAINING)
+    ] = None,
     dim: Annotated[int | None, typer.Option(help="Dimensions of the embeddings, d.", rich_help_panel=TRAINING)] = None,
     init: Annotated[str | None, typer.Option(help="normal or xavier.", rich_help_panel=TRAINING)] = None,
     device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
@@ -92,7 +98,8 @@ def run(
     """Train every loss on every backbone, data set, split and seed; what is stored already is skipped."""
     given: dict[str, Value | None] = {
         "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size, "epochs": epochs, "patience": patience,
-        "eval_every": eval_every, "negatives": negatives, "dim": dim, "init": init,
+        "eval_every": eval_every, "negatives": negatives, "sampler": sampler, "sampler_exponent": sampler_exponent,
+        "dim": dim, "init": init,
     }  # fmt: skip
     from rankbench.cli import running
     from rankbench.plan import plan

@@ -29,6 +29,7 @@ class Scores:
         pos_item: (B,) int64, the positive item.
         neg_item: (B, N) int32, the negative items.
         measure_similarity: computes `similarity` when a loss asks for it.
+        log_q: `log_q(item)` gives the log-probability (B, M) of a draw to be each of the items (B, M) of an example.
         measured: what the loss's `measure` returned for the whole batch, one row an example, when these scores are a
             piece of it; None when they are the whole batch and nothing has been measured yet.
         rows: which rows of the batch these scores are.
@@ -41,6 +42,7 @@ class Scores:
     pos_item: Tensor
     neg_item: Tensor
     measure_similarity: Callable[[], Tensor]
+    log_q: Callable[[Tensor], Tensor]
     measured: Tensor | None = None
     rows: slice = field(default_factory=lambda: slice(None))
     kept: dict[str, Tensor] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Epoch:
     Args:
         number: the epoch about to begin, from 0.
         train: the train interactions.
-        draw: `draw(user)` gives (b, N) int32 fresh negatives of the users (b,) int64.
+        draw: `draw(user)` gives (b, N) int32 fresh negatives of the users (b,) int64, uniform whatever the sampler.
         score: `score(user, item)` gives the (b, M) scores of the items (b, M), int32 or int64.
     """
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions, Split
 from rankbench.randomness import key
-from rankbench.sampling import UniformNegatives
+from rankbench.sampling import WeightedNegatives
 from rankbench.speed.clock import Work, by_engine, by_one_thread, by_torch, take_turns, timed
 from rankbench.speed.results import Results, as_rate
 from rankbench.speed.sizes import Shape
@@ -85,10 +85,10 @@ def measure_sampling(split: Split, size: str, shape: Shape, threads: int, rounds
 
 
 def _engine(train: Interactions, row: Tensor, user: Tensor, N: int) -> Callable[[], None]:
-    sampler = UniformNegatives.outside(train)
+    sampler = WeightedNegatives.uniform(train)
 
     def draw() -> None:
         for i in range(_BATCHES):
-            sampler.draw(key(0, "negatives", i), row, user, N)
+            sampler.draw(key(0, "negatives", i), row, user, user, N)
 
     return draw

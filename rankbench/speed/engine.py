@@ -121,9 +121,9 @@ class EngineStep:
         user, pos = train.users[row].astype(np.int64), train.items[row].astype(np.int64)  # (B,), (B,)
         return torch.from_numpy(row), torch.from_numpy(user), torch.from_numpy(pos)
 
-    def draw(self, row: Tensor, user: Tensor) -> Tensor:
+    def draw(self, row: Tensor, user: Tensor, pos: Tensor) -> Tensor:
         """Return negatives (B, N) int32 of a batch."""
-        return self.training.sampler.draw(key(1, "negatives"), row, user, self.shape.negatives)
+        return self.training.sampler.draw(key(1, "negatives"), row, user, pos, self.shape.negatives)
 
     def stages(self, laps: Laps) -> Tensor:
         """Take a step stage by stage and return the mean loss ().
@@ -134,13 +134,21 @@ class EngineStep:
         training, (row, user, pos) = self.training, self.batch()
         training.optimiser.zero_grad(set_to_none=True)
         laps.start()
-        neg = self.draw(row, user)  # (B, N)
+        neg = self.draw(row, user, pos)  # (B, N)
         laps.lap("sample")
         user_vec, item_vec = training.vectors()  # (U, d), (I, d)
         laps.lap("vectors")
         pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
         laps.lap("score")
-        scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
+        scores = Scores(
+            pos_score,
+            neg_score,
+            user,
+            pos,
+            neg,
+            measure_similarity=lambda: similarity(item_vec, pos, neg),
+            log_q=lambda item: training.sampler.log_probability(user, item),
+        )
         value: Tensor = training.loss(scores).mean()  # ()
         laps.lap("loss")
         torch.autograd.backward(value)
@@ -148,7 +156,7 @@ class EngineStep:
         training.optimiser.zero_grad(set_to_none=True)
         user_vec, item_vec = training.vectors()  # (U, d), (I, d)
         laps.start()
-        backward(training.loss, user_vec, item_vec, user, pos, neg)
+        backward(training.loss, user_vec, item_vec, user, pos, neg, training.sampler.log_probability)
         laps.lap("together")
         training.optimiser.step()
         laps.lap("optimiser")

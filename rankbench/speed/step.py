@@ -49,7 +49,7 @@ class BaselineStep:
     def seconds(self) -> float:
         """Take a step and return its seconds; the negatives are drawn before."""
         row, user, pos = self.engine.batch()
-        neg = self.engine.draw(row, user).long()  # (B, N)
+        neg = self.engine.draw(row, user, pos).long()  # (B, N)
         with torch_has(self.threads):
             return timed(lambda: self.step.step(user, pos, neg, self.laps))
 

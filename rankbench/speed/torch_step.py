@@ -55,7 +55,15 @@ class TorchStep(ABC):
         laps.lap("vectors")
         pos_score, neg_score = self.scores(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
         laps.lap("score")
-        scores = Scores(pos_score, neg_score, user, pos, neg, lambda: self.similarity(item_vec, pos, neg))
+        scores = Scores(
+            pos_score,
+            neg_score,
+            user,
+            pos,
+            neg,
+            measure_similarity=lambda: self.similarity(item_vec, pos, neg),
+            log_q=lambda item: torch.zeros(item.shape),  # all items alike: a constant, which changes no gradient
+        )
         value: Tensor = self.loss(scores).mean()  # ()
         laps.lap("loss")
         self.optimiser.zero_grad()

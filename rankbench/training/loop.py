@@ -18,7 +18,7 @@ from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.evaluate import validate, vectors_for
 from rankbench.losses import Epoch, Loss
 from rankbench.randomness import key, permutation
-from rankbench.sampling import UniformNegatives
+from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
 from rankbench.spec import TrainSpec
 from rankbench.training.checkpoint import Checkpoint
@@ -76,7 +76,8 @@ class Training:
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
         self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
-        self.sampler = UniformNegatives.outside(train)
+        self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent)
+        self.uniform = WeightedNegatives.uniform(train)
 
     def run(self) -> Generator[Step | EpochEnd, None, Trained]:
         """Train until the last epoch or until validation stops improving; yield progress, return the result."""
@@ -117,7 +118,7 @@ class Training:
     def _step(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         user_vec, item_vec = self.vectors()  # (U, d), (I, d)
-        value = backward(self.loss, user_vec, item_vec, user, pos, neg)  # ()
+        value = backward(self.loss, user_vec, item_vec, user, pos, neg, self.sampler.log_probability)  # ()
         self.optimiser.step()
         return value
 
@@ -137,7 +138,7 @@ class Training:
         pos = train.items[row].astype(np.int64)  # (B,)
         negatives = key(self.seed, "negatives", epoch)
         users, items, rows = (torch.from_numpy(a).to(self.device) for a in (user, pos, row))  # (B,) each
-        return users, items, self.sampler.draw(negatives, rows, users, self.spec.negatives)
+        return users, items, self.sampler.draw(negatives, rows, users, items, self.spec.negatives)
 
     @torch.no_grad()
     def _refresh(self, epoch: int) -> None:
@@ -145,7 +146,7 @@ class Training:
         user_vec, item_vec = self.vectors()  # (U, d), (I, d)
 
         def draw(user: Tensor) -> Tensor:
-            return self.sampler.draw(drawn, user, user, self.spec.negatives)  # (b, N)
+            return self.uniform.draw(drawn, user, user, user, self.spec.negatives)  # (b, N)
 
         def score_items(user: Tensor, item: Tensor) -> Tensor:
             return products(user_vec[user], item_vec, item.to(torch.int32))  # (b, M)

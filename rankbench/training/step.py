@@ -5,6 +5,7 @@ while its scores are in the cache. The pieces do not depend on the number of thr
 in their order, so the result does not either.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -19,7 +20,19 @@ _PIECE = 2**17
 """Scores in a piece of a batch: half a MiB of float32, so that the few tensors of a loss fit the cache of a core."""
 
 
-def backward(loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
+LogProbability = Callable[[Tensor, Tensor], Tensor]
+"""Of users (B,) and items (B, M): the log-probabilities (B, M) that a sampler's draw for the user is the item."""
+
+
+def backward(
+    loss: Loss,
+    user_vec: Tensor,
+    item_vec: Tensor,
+    user: Tensor,
+    pos: Tensor,
+    neg: Tensor,
+    log_probability: LogProbability,
+) -> Tensor:
     """Add the gradients of the mean loss of a batch to all parameters behind the vectors and return the mean loss ().
 
     Args:
@@ -29,24 +42,41 @@ def backward(loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: 
         user: (B,) int64, users.
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
+        log_probability: that of the sampler.
     """
     trained = any(p.requires_grad for p in loss.parameters())
     if user_vec.device.type == "cpu" and loss.divisible and not trained:
-        value, user_grad, item_grad = in_pieces(loss, user_vec.detach(), item_vec.detach(), user, pos, neg)
+        value, user_grad, item_grad = in_pieces(
+            loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability
+        )
         torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
         return value
     pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
-    scores = Scores(pos_score, neg_score, user, pos, neg, lambda: similarity(item_vec, pos, neg))
+    scores = Scores(
+        pos_score,
+        neg_score,
+        user,
+        pos,
+        neg,
+        measure_similarity=lambda: similarity(item_vec, pos, neg),
+        log_q=lambda item: log_probability(user, item),
+    )
     mean: Tensor = loss(scores).mean()  # ()
     torch.autograd.backward(mean)
     return mean.detach()
 
 
 def in_pieces(
-    loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
+    loss: Loss,
+    user_vec: Tensor,
+    item_vec: Tensor,
+    user: Tensor,
+    pos: Tensor,
+    neg: Tensor,
+    log_probability: LogProbability,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows."""
-    batch = _Batch(loss, user_vec, item_vec, user, pos, neg)
+    batch = _Batch(loss, user_vec, item_vec, user, pos, neg, log_probability)
     rows = max(1, _PIECE // neg.shape[1])
     if type(loss).measure is Loss.measure:
         over_blocks(batch.differentiate, len(user), rows)
@@ -60,9 +90,18 @@ def in_pieces(
 class _Batch:
     """A batch in the making; `measure` and `differentiate` work on the piece start..stop, each on one thread."""
 
-    def __init__(self, loss: Loss, user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        user_vec: Tensor,
+        item_vec: Tensor,
+        user: Tensor,
+        pos: Tensor,
+        neg: Tensor,
+        log_probability: LogProbability,
+    ) -> None:
         self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
-        self.user, self.pos, self.neg = user, pos, neg
+        self.user, self.pos, self.neg, self.log_probability = user, pos, neg, log_probability
         self.kernel = choose(item_vec.device, len(item_vec), neg.shape[1])
         self.query = user_vec.index_select(0, user)  # (B, d)
         self.target = item_vec.index_select(0, pos)  # (B, d)
@@ -90,6 +129,7 @@ class _Batch:
             pos_item=pos,
             neg_item=neg,
             measure_similarity=lambda: self.kernel.forward(self.unit.index_select(0, pos), self.unit, neg),  # (b, N)
+            log_q=lambda item: self.log_probability(self.user[rows], item),  # (b, M)
             rows=rows,
         )
 

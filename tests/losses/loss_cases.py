@@ -88,6 +88,7 @@ def of(
         pos_item=torch.zeros(len(pos), dtype=torch.long),
         neg_item=torch.zeros(neg.shape, dtype=torch.long) if neg_item is None else neg_item,
         measure_similarity=lambda: like,
+        log_q=lambda item: torch.zeros(item.shape),
     )
 
 

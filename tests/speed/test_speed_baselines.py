@@ -28,7 +28,7 @@ def test_a_step_has_the_loss_and_the_gradients_of_the_engine(loss, backbone, nam
     before = [p.detach().clone() for p in engine.training.backbone.parameters()]
     baseline = baselines_of(engine, chosen[0], SHAPE, threads=2)[name].step
     row, user, pos = engine.batch()
-    value = baseline.step(user, pos, engine.draw(row, user).long(), Laps())
+    value = baseline.step(user, pos, engine.draw(row, user, pos).long(), Laps())
     assert float(value) == pytest.approx(float(same.stages(Laps())), rel=1e-5)
     ours = [*same.training.backbone.parameters()]
     for theirs, mine, start in zip((baseline.user, baseline.item), ours, before, strict=True):

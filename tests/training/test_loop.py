@@ -12,7 +12,7 @@ from rankbench.losses.slatk import SLatK
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
 from rankbench.randomness import key, permutation
-from rankbench.sampling import UniformNegatives
+from rankbench.sampling import WeightedNegatives
 from rankbench.spec import TrainSpec
 from rankbench.training import checkpoint, step
 from rankbench.training.loop import Trained, Training
@@ -54,7 +54,7 @@ def test_first_step_equals_plain_torch():
     order = torch.from_numpy(permutation(key(3, "shuffle", 0), len(split.train)))
     user = torch.from_numpy(split.train.users.astype(np.int64))[order]
     pos = torch.from_numpy(split.train.items.astype(np.int64))[order]
-    neg = UniformNegatives.outside(split.train).draw(key(3, "negatives", 0), order, user, 20).long()
+    neg = WeightedNegatives.uniform(split.train).draw(key(3, "negatives", 0), order, user, user, 20).long()
     optimiser = torch.optim.Adam([user_table, item_table], lr=0.05, weight_decay=0.01)
     u, v = torch.nn.functional.normalize(user_table, dim=1), torch.nn.functional.normalize(item_table, dim=1)
     gap = (u[user][:, None] * v[neg]).sum(2) - (u[user] * v[pos]).sum(1)[:, None]
@@ -75,24 +75,44 @@ def test_threads_and_repetition_change_no_bit(loss, backbone):
     assert same(one, train(loss(), backbone=backbone()))
 
 
-@pytest.mark.parametrize("loss", [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2)])
+class LogQ(Softmax):
+    """Softmax of scores corrected for how often an item is drawn."""
+
+    def forward(self, s):
+        return torch.logsumexp((s.neg - s.pos[:, None]) / self.tau - s.log_q(s.neg_item), dim=1)
+
+
+@pytest.mark.parametrize("loss", [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2), LogQ()])
 def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
-    loss.bind(random_split().train)
+    train_data = random_split().train
+    loss.bind(train_data)
+    sampler = WeightedNegatives.by_popularity(train_data, 1.0)
     tables = [torch.randn(rows, 8, dtype=torch.float64, requires_grad=True) for rows in (60, 120)]
     user, pos = torch.randint(0, 60, (40,)), torch.randint(0, 120, (40,))
-    neg = torch.randint(0, 120, (40, 30), dtype=torch.int32)
+    neg = sampler.draw(1, torch.arange(40), user, pos, 30)
     found = []
     for divisible in (True, False):
         vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
         monkeypatch.setattr(type(loss), "divisible", divisible)
-        value = step.backward(loss, *vectors, user, pos, neg)
+        value = step.backward(loss, *vectors, user, pos, neg, sampler.log_probability)
         found.append([value, *(t.grad.clone() for t in tables)])
         for table in tables:
             table.grad = None
     for piecewise, whole in zip(*found, strict=True):
         torch.testing.assert_close(piecewise, whole, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("sampler", ["popularity", "in-batch"])
+def test_other_samplers_train_to_the_same_numbers_whatever_the_threads(sampler):
+    spec = TrainSpec(**{**SPEC.values(), "sampler": sampler})
+    found = []
+    for threads in (1, 2):
+        set_threads(threads)
+        found.append(train(spec=spec))
+    assert same(*found)
+    assert not same(found[0], train())
 
 
 def test_seeds_differ():
