@@ -6,20 +6,29 @@ the same case, unless one takes finite differences.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Case:
-    """One batch in plain lists: positives (B), negatives (B, N), users (B), similarities (B, N), thresholds by user."""
+    """One batch in plain lists: positives (B), negatives (B, N), users (B), similarities (B, N), thresholds by user.
+
+    `pos_item` (B) and `neg_item` (B, N) are the items, `log_q` (B, N) the log-probabilities of the negatives, `state`
+    the buffers and parameters of the loss by name.
+    """
 
     pos: list[float]
     neg: list[list[float]]
     user: list[int]
     similarity: list[list[float]]
     threshold: dict[int, float]
+    pos_item: list[int] = field(default_factory=list)
+    neg_item: list[list[int]] = field(default_factory=list)
+    log_q: list[list[float]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
 
     def with_pos(self, row: int, value: float) -> "Case":
         return replace(self, pos=[value if b == row else x for b, x in enumerate(self.pos)])

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 import torch
-from loss_cases import ALL, VARIANTS, batch, build, case, crosses_examples, gradients, of, rows
+from loss_cases import ALL, VARIANTS, batch, build, case, crosses_examples, exempt, gradients, of, rows
 from torch.testing import assert_close
 
 import naive
@@ -52,7 +52,12 @@ def test_gradient_equals_finite_differences_of_the_naive_loops(text):
     assert_close(got_neg / 4, torch.tensor(neg, dtype=torch.float64), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("text", [t for t in ALL if not t.startswith("dsl") and "detach_weight" not in t])
+def with_all_gradients(text: str) -> bool:
+    """Whether nothing in a loss is detached, so that its gradient is its derivative."""
+    return not text.startswith("dsl") and "detach_weight" not in text and not exempt("gradcheck", text)
+
+
+@pytest.mark.parametrize("text", [t for t in ALL if with_all_gradients(t)])
 def test_gradcheck(text):
     loss, s = build(text), batch(4, 4, 5)
 
@@ -74,8 +79,10 @@ def test_falls_when_a_positive_rises_and_rises_when_a_negative_does(text):
     for seed in range(10):
         pos, neg = gradients(loss, batch(seed))
         # SL@K's weight is not detached: a positive far from the top K may be pushed down. test_slatk states when.
-        if not text.startswith("slatk") or "detach_weight=true" in text:
+        if (not text.startswith("slatk") or "detach_weight=true" in text) and not exempt("positive falls", text):
             assert (pos < 0).all()
+        if exempt("negatives rise", text):
+            continue
         assert (neg >= 0).all()
         assert (neg.sum(dim=1) > 0).all()
 
@@ -107,12 +114,16 @@ def test_negatives_that_are_all_equal_share_alike(text):
     s = of(s.pos, s.neg[:, :1].expand_as(s.neg), user=s.user)
     want = naive.LOSS[text.partition(":")[0]](case(s, loss), loss.values(), case(s, loss))
     assert_close(loss(s), torch.tensor(want, dtype=torch.float64), rtol=1e-9, atol=1e-9)
+    if exempt("equal negatives share alike", text):
+        return
     neg = gradients(loss, s)[1]
     assert_close(neg, neg.mean(dim=1, keepdim=True).expand_as(neg))
 
 
 @each_variant
 def test_the_order_of_the_negatives_does_not_matter(text):
+    if exempt("order of the negatives", text):
+        pytest.skip("a loss on the order in which they are drawn")
     loss, s = build(text), batch(2)
     order = torch.randperm(s.neg.shape[1], generator=torch.Generator().manual_seed(0))
     shuffled = of(s.pos, s.neg[:, order], user=s.user, similarity=s.similarity[:, order])
@@ -124,7 +135,7 @@ def test_the_order_of_the_negatives_does_not_matter(text):
 def test_a_batch_is_its_halves_unless_the_loss_looks_across_examples(text):
     loss, s = build(text), batch(5, 8)
     halves = torch.cat([loss(rows(s, slice(0, 4))), loss(rows(s, slice(4, 8)))])
-    if crosses_examples(loss):
+    if crosses_examples(loss) or exempt("halves", text):
         assert (loss(s) - halves).abs().max() > 1e-6
         assert "share a batch" in (inspect.getdoc(type(loss)) or "")
     else:
@@ -135,7 +146,7 @@ def test_a_batch_is_its_halves_unless_the_loss_looks_across_examples(text):
 def test_a_divisible_loss_may_be_given_in_pieces(text):
     loss, s = build(text), batch(5, 8)
     if not loss.divisible:
-        assert crosses_examples(loss)
+        assert crosses_examples(loss) or exempt("divisible", text)
         return
     pieces = []
     for start, stop in ((0, 3), (3, 8)):
@@ -212,9 +223,9 @@ def test_is_documented(name):
     assert "$\\ell" in rest
     assert text.count("$") % 2 == 0
     assert "Paper: " in text
-    assert owner.paper.split("arXiv ")[1] in text
-    assert owner.provenance == ("reading" if name == "dsl" else "paper")
-    assert owner.score == ("dot" if name == "bpr" else "cosine")
+    assert owner.paper.split("arXiv ")[-1].split(", ")[-1] in text.replace("\n", " ")
+    assert owner.provenance == ("reading" if name == "dsl" or exempt("published formula", name) else "paper")
+    assert owner.score == ("dot" if name == "bpr" or exempt("cosine", name) else "cosine")
 
 
 @pytest.mark.gpu
