@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.rowwise import largest, log_sum_exp, standardise
+from rankbench.rowwise import _exponential, largest, log_sum_exp, standardise
 
 ROWS = {
     "normal": lambda n, g: torch.randn(n, generator=g),
@@ -39,6 +39,15 @@ def test_log_sum_exp_of_nothing_and_of_no_numbers():
     assert (torch.autograd.grad(log_sum_exp(nothing), nothing)[0] == 0).all()
     assert log_sum_exp(torch.tensor([[0.0, torch.nan, 1.0]])).isnan().all()
     assert log_sum_exp(torch.tensor([[0.0, torch.inf, 1.0]])).item() == torch.inf
+
+
+def test_exponentials_are_exact_to_the_last_digits():
+    x = -torch.cat([torch.linspace(0, 90, 100_001), torch.logspace(-30, 0, 1000)])[None]
+    found, expected = _exponential(x, torch.zeros(1))[0].double(), x[0].double().exp()
+    normal = x[0] > -87
+    assert ((found - expected).abs() <= 2.0**-22 * expected)[normal].all()
+    assert (found[~normal & (x[0] < -87)] == 0).all()
+    assert _exponential(torch.full((1, 3), -torch.inf), torch.zeros(1)).eq(0).all()
 
 
 def test_log_sum_exp_can_be_differentiated_twice():

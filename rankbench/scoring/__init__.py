@@ -82,6 +82,6 @@ class _Products(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         query, item_vec, item = ctx.saved_tensors
-        grad = grads[0].contiguous()  # (B, M)
-        grad_query = ctx.kernel.query_gradient(item_vec, item, grad)  # (B, d)
-        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad), None, None
+        grad, work = grads[0].contiguous(), ctx.kernel.workspace(query, len(item_vec))  # (B, M), (B, ...)
+        grad_query = ctx.kernel.query_gradient(item_vec, item, grad, work)  # (B, d)
+        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad, work), None, None

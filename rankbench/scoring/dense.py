@@ -14,47 +14,49 @@ _ROWS = 128
 _ITEMS = 512
 
 
+def workspace(query: Tensor, n_items: int) -> Tensor:
+    """Return what the gradients of queries (B, d) share: the gradient of the product with all items (B, I)."""
+    return query.new_empty(len(query), n_items)  # (B, I)
+
+
 def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
-    """Return the inner products (B, M) of queries (B, d) with their items (B, M) int32."""
+    """Return the inner products (B, M) of queries (B, d) with their items (B, M) int32.
+
+    Where the item vectors (I, d) are bfloat16, so are the operands and the result of the matrix product.
+    """
     out = torch.empty(item.shape, dtype=query.dtype)  # (B, M)
     transposed = item_vec.detach().t()  # (d, I)
-    rows, index, target = query.detach(), item.numpy(), out.numpy()
+    rows, index, target = query.detach().to(item_vec.dtype), item.numpy(), out.numpy()
 
     def block(start: int, stop: int) -> None:
-        scores = rows[start:stop] @ transposed  # (rows, I)
+        scores = (rows[start:stop] @ transposed).to(out.dtype)  # (rows, I)
         _take(scores.numpy(), index[start:stop], target[start:stop])
 
     over_blocks(block, len(query), _ROWS)
     return out
 
 
-def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor) -> Tensor:
-    """Return the gradient (B, d) of the queries, given that of the products (B, M)."""
-    out = torch.empty((len(item), item_vec.shape[1]), dtype=item_vec.dtype)  # (B, d)
+def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
+    """Return the gradient (B, d) of the queries, given that of the products (B, M); fill `work` (B, I)."""
+    out = torch.empty((len(item), item_vec.shape[1]), dtype=grad.dtype)  # (B, d)
     items, index, values = item_vec.detach(), item.numpy(), grad.detach().numpy()
 
     def block(start: int, stop: int) -> None:
-        spread = torch.empty((stop - start, len(items)), dtype=items.dtype)  # (rows, I)
-        _put(values[start:stop], index[start:stop], spread.numpy())
-        torch.mm(spread, items, out=out[start:stop])  # (rows, d)
+        _put(values[start:stop], index[start:stop], work[start:stop].numpy())
+        out[start:stop] = work[start:stop].to(items.dtype) @ items  # (rows, d)
 
     over_blocks(block, len(item), _ROWS)
     return out
 
 
-def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor) -> Tensor:
-    """Return the gradient (I, d) of the items, given that of the products (B, M)."""
+def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
+    """Return the gradient (I, d) of the items, given `work` (B, I) as `query_gradient` left it."""
     out = torch.empty((n_items, query.shape[1]), dtype=query.dtype)  # (I, d)
-    spread = torch.empty((len(query), n_items), dtype=query.dtype)  # (B, I)
-    rows, index, values = query.detach(), item.numpy(), grad.detach().numpy()
-
-    def spread_out(start: int, stop: int) -> None:
-        _put(values[start:stop], index[start:stop], spread[start:stop].numpy())
+    rows = query.detach()  # (B, d)
 
     def block_of_items(start: int, stop: int) -> None:
-        torch.mm(spread[:, start:stop].t(), rows, out=out[start:stop])  # (items, d)
+        torch.mm(work[:, start:stop].t(), rows, out=out[start:stop])  # (items, d)
 
-    over_blocks(spread_out, len(query), _ROWS)
     over_blocks(block_of_items, n_items, _ITEMS)
     return out
 

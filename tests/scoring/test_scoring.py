@@ -41,11 +41,11 @@ def by_hand(query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tupl
 
 def all_of(kernel: ModuleType, query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
     """Products and gradients by a kernel."""
-    products_ = kernel.forward(query, item_vec, item)
+    products_, work = kernel.forward(query, item_vec, item), kernel.workspace(query, len(item_vec))
     return (
         products_,
-        kernel.query_gradient(item_vec, item, grad),
-        kernel.item_gradient(query, len(item_vec), item, grad),
+        kernel.query_gradient(item_vec, item, grad, work),
+        kernel.item_gradient(query, len(item_vec), item, grad, work),
     )
 
 
