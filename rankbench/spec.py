@@ -94,6 +94,9 @@ class TrainSpec(Configurable):
     )
     sampler_exponent: float = param(0.75, "exponent of the popularity, for sampler=popularity", at_least=0)
     dim: int = param(64, "dimensions of the embeddings, d", at_least=1)
+    precision: str = param(
+        "fp32", "what vectors are rounded to before the products with negatives", choices=("fp32", "bf16")
+    )
     init: str = param(
         "normal", "initial embeddings: N(0, 1) or Xavier's N(0, 2/(rows+d))", choices=("normal", "xavier")
     )

@@ -70,6 +70,9 @@ def run(
         float | None, typer.Option(help="Exponent of popularity, for --sampler popularity.", rich_help_panel=TRAINING)
     ] = None,
     dim: Annotated[int | None, typer.Option(help="Dimensions of the embeddings, d.", rich_help_panel=TRAINING)] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32 or bf16, of the products with negatives.", rich_help_panel=TRAINING)
+    ] = None,
     init: Annotated[str | None, typer.Option(help="normal or xavier.", rich_help_panel=TRAINING)] = None,
     device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
     threads: Annotated[
@@ -99,7 +102,7 @@ def run(
     given: dict[str, Value | None] = {
         "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size, "epochs": epochs, "patience": patience,
         "eval_every": eval_every, "negatives": negatives, "sampler": sampler, "sampler_exponent": sampler_exponent,
-        "dim": dim, "init": init,
+        "dim": dim, "precision": precision, "init": init,
     }  # fmt: skip
     from rankbench.cli import running
     from rankbench.plan import plan

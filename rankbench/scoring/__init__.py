@@ -22,7 +22,13 @@ DENSE_ITEMS_A_NEGATIVE = 2
 """`dense` beats `cpu` up to about this many items a negative, measured with N = 1000, d = 64 on one and two threads."""
 
 
-def score(user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, Tensor]:
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""What the vectors of negatives are rounded to before their products, which are added up in float32."""
+
+
+def score(
+    user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor, precision: str = "fp32"
+) -> tuple[Tensor, Tensor]:
     """Return the inner products of users with their positive and their negatives.
 
     Args:
@@ -31,13 +37,14 @@ def score(user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Te
         user: (B,) int64, users.
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
+        precision: a key of `PRECISIONS`, for the products with the negatives.
 
     Returns:
         scores of the positives (B,) and of the negatives (B, N), with gradients to both tables.
     """
     query = user_vec.index_select(0, user)  # (B, d)
     pos_score = (query * item_vec.index_select(0, pos)).sum(dim=1)  # (B,)
-    return pos_score, products(query, item_vec, neg)
+    return pos_score, products(query, item_vec, neg, precision)
 
 
 def similarity(item_vec: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
@@ -53,13 +60,26 @@ def similarity(item_vec: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         return products(units.index_select(0, pos), units, neg)  # (B, N)
 
 
-def products(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
-    """Return the inner products (B, M) of each query (B, d) with its own items (B, M) int32, with exact gradients."""
+def products(query: Tensor, item_vec: Tensor, item: Tensor, precision: str = "fp32") -> Tensor:
+    """Return the inner products (B, M) of each query (B, d) with its own items (B, M) int32, with exact gradients.
+
+    With `precision` "bf16" the gradients are those of the rounded vectors.
+    """
     kernel = choose(item_vec.device, len(item_vec), item.shape[1])
     if kernel is reference:
-        return reference.forward(query, item_vec, item)
-    out: Tensor = _Products.apply(query, item_vec, item, kernel)  # type: ignore[no-untyped-call]
+        return reference.forward(rounded(query, precision), rounded(item_vec, precision), item)  # (B, M)
+    out: Tensor = _Products.apply(query, item_vec, item, kernel, precision)  # type: ignore[no-untyped-call]
     return out  # (B, M)
+
+
+def rounded(vec: Tensor, precision: str) -> Tensor:
+    """Return vectors (n, d) rounded to a precision, in the precision that they have."""
+    return vec if precision == "fp32" else vec.to(PRECISIONS[precision]).to(vec.dtype)
+
+
+def stored(item_vec: Tensor, precision: str) -> Tensor:
+    """Return item vectors (I, d) as the kernels read them: in the precision of the products if that is a lower one."""
+    return item_vec if precision == "fp32" else item_vec.to(PRECISIONS[precision])
 
 
 def choose(device: torch.device, n_items: int, n_negatives: int) -> ModuleType:
@@ -73,15 +93,16 @@ class _Products(torch.autograd.Function):
     """The gradient of the hand-written implementations."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, item_vec: Tensor, item: Tensor, kernel: ModuleType) -> Tensor:
+    def forward(ctx: Any, query: Tensor, item_vec: Tensor, item: Tensor, kernel: ModuleType, precision: str) -> Tensor:
+        query, item_vec = rounded(query, precision), stored(item_vec, precision)  # (B, d), (I, d)
         ctx.save_for_backward(query, item_vec, item)
         ctx.kernel = kernel
         out: Tensor = kernel.forward(query, item_vec, item)
         return out  # (B, M)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         query, item_vec, item = ctx.saved_tensors
         grad, work = grads[0].contiguous(), ctx.kernel.workspace(query, len(item_vec))  # (B, M), (B, ...)
         grad_query = ctx.kernel.query_gradient(item_vec, item, grad, work)  # (B, d)
-        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad, work), None, None
+        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad, work), None, None, None

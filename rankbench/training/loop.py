@@ -118,7 +118,9 @@ class Training:
     def _step(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         user_vec, item_vec = self.vectors()  # (U, d), (I, d)
-        value = backward(self.loss, user_vec, item_vec, user, pos, neg, self.sampler.log_probability)  # ()
+        value = backward(
+            self.loss, user_vec, item_vec, user, pos, neg, self.sampler.log_probability, self.spec.precision
+        )  # ()
         self.optimiser.step()
         return value
 

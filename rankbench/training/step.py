@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rankbench.losses import Loss, Scores
 from rankbench.parallel import over_blocks
-from rankbench.scoring import choose, score, similarity
+from rankbench.scoring import choose, rounded, score, similarity, stored
 from rankbench.scoring.unit import unit
 
 _PIECE = 2**18
@@ -32,6 +32,7 @@ def backward(
     pos: Tensor,
     neg: Tensor,
     log_probability: LogProbability,
+    precision: str = "fp32",
 ) -> Tensor:
     """Add the gradients of the mean loss of a batch to all parameters behind the vectors and return the mean loss ().
 
@@ -43,15 +44,16 @@ def backward(
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
         log_probability: that of the sampler.
+        precision: of the products with the negatives, "fp32" or "bf16".
     """
     trained = any(p.requires_grad for p in loss.parameters())
     if user_vec.device.type == "cpu" and loss.divisible and not trained:
         value, user_grad, item_grad = in_pieces(
-            loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability
+            loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability, precision
         )
         torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
         return value
-    pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
+    pos_score, neg_score = score(user_vec, item_vec, user, pos, neg, precision)  # (B,), (B, N)
     scores = Scores(
         pos_score,
         neg_score,
@@ -74,9 +76,10 @@ def in_pieces(
     pos: Tensor,
     neg: Tensor,
     log_probability: LogProbability,
+    precision: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows."""
-    batch = _Batch(loss, user_vec, item_vec, user, pos, neg, log_probability)
+    batch = _Batch(loss, user_vec, item_vec, user, pos, neg, log_probability, precision)
     rows = max(1, _PIECE // neg.shape[1])
     if type(loss).measure is Loss.measure:
         over_blocks(batch.differentiate, len(user), rows)
@@ -99,11 +102,14 @@ class _Batch:
         pos: Tensor,
         neg: Tensor,
         log_probability: LogProbability,
+        precision: str,
     ) -> None:
         self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
         self.user, self.pos, self.neg, self.log_probability = user, pos, neg, log_probability
         self.kernel = choose(item_vec.device, len(item_vec), neg.shape[1])
         self.query = user_vec.index_select(0, user)  # (B, d)
+        self.rounded_query = rounded(self.query, precision)  # (B, d)
+        self.stored_items = stored(item_vec, precision)  # (I, d)
         self.target = item_vec.index_select(0, pos)  # (B, d)
         self.values = user_vec.new_empty(len(user))  # (B,)
         self.pos_grad = user_vec.new_empty(len(user))  # (B,)
@@ -125,7 +131,7 @@ class _Batch:
         query, pos, neg = self.query[rows], self.pos[rows], self.neg[rows]  # (b, d), (b,), (b, N)
         return Scores(
             pos=(query * self.target[rows]).sum(dim=1).requires_grad_(),  # (b,)
-            neg=self.kernel.forward(query, self.item_vec, neg).requires_grad_(),  # (b, N)
+            neg=self.kernel.forward(self.rounded_query[rows], self.stored_items, neg).requires_grad_(),  # (b, N)
             user=self.user[rows],
             pos_item=pos,
             neg_item=neg,
@@ -157,12 +163,14 @@ class _Batch:
         self.pos_grad[start:stop] = grads[0]
         self.neg_grad[start:stop] = grads[1]
         work = self.work[start:stop]  # (b, ...)
-        self.query_grad[start:stop] = self.kernel.query_gradient(self.item_vec, piece.neg_item, grads[1], work)
+        self.query_grad[start:stop] = self.kernel.query_gradient(self.stored_items, piece.neg_item, grads[1], work)
 
     def gradients(self) -> tuple[Tensor, Tensor]:
         """Return the gradients (U, d) and (I, d) of both tables, from those of all pieces."""
         n_items = len(self.item_vec)
-        item_grad: Tensor = self.kernel.item_gradient(self.query, n_items, self.neg, self.neg_grad, self.work)  # (I, d)
+        item_grad: Tensor = self.kernel.item_gradient(
+            self.rounded_query, n_items, self.neg, self.neg_grad, self.work
+        )  # (I, d)
         item_grad.index_add_(0, self.pos, self.pos_grad[:, None] * self.query)
         self.query_grad += self.pos_grad[:, None] * self.target
         user_grad = self.query_grad.new_zeros((self.n_users, self.query.shape[1]))  # (U, d)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rankbench.parallel import set_threads
-from rankbench.scoring import cpu, dense, products, reference, scatter, score, similarity
+from rankbench.scoring import cpu, dense, products, reference, rounded, scatter, score, similarity
 from rankbench.scoring.unit import unit
 from rankbench.sparse import Graph
 from toy import random_interactions
@@ -141,6 +141,20 @@ def test_score_has_exact_gradients(items):
     expected = (user_vec[user][:, None] * item_vec[torch.cat([pos[:, None], neg.long()], dim=1)]).sum(dim=2)
     torch.testing.assert_close(both(user_vec, item_vec), expected)
     assert torch.autograd.gradcheck(both, (user_vec, item_vec))
+
+
+@pytest.mark.parametrize("items", [12, 300])  # dense, then cpu
+def test_bfloat16_products_are_those_of_rounded_vectors(items):
+    torch.manual_seed(0)
+    query, item_vec = torch.randn(5, 33, requires_grad=True), torch.randn(items, 33, requires_grad=True)
+    item, grad = torch.randint(0, items, (5, 7), dtype=torch.int32), torch.randn(5, 7)
+    found = products(query, item_vec, item, "bf16")
+    expected, *gradients = by_hand(rounded(query.detach(), "bf16"), rounded(item_vec.detach(), "bf16"), item, grad)
+    rough = {"rtol": 2e-2, "atol": 8e-2} if items == 12 else {"rtol": 1e-5, "atol": 1e-5}  # dense rounds results, too
+    torch.testing.assert_close(found.double(), expected, **rough)
+    for a, b in zip(torch.autograd.grad(found, (query, item_vec), grad), gradients, strict=True):
+        torch.testing.assert_close(a.double(), b, **rough)
+    assert not torch.equal(found, products(query, item_vec, item))
 
 
 def test_similarity_is_the_cosine_without_gradient():

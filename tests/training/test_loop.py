@@ -104,9 +104,9 @@ def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
         torch.testing.assert_close(piecewise, whole, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("sampler", ["popularity", "in-batch"])
-def test_other_samplers_train_to_the_same_numbers_whatever_the_threads(sampler):
-    spec = TrainSpec(**{**SPEC.values(), "sampler": sampler})
+@pytest.mark.parametrize("other", [{"sampler": "popularity"}, {"sampler": "in-batch"}, {"precision": "bf16"}])
+def test_other_samplers_and_precisions_train_to_the_same_numbers_whatever_the_threads(other):
+    spec = TrainSpec(**{**SPEC.values(), **other})
     found = []
     for threads in (1, 2):
         set_threads(threads)
