@@ -1,7 +1,9 @@
-"""Ranking losses: what a loss sees (`Scores`, `Epoch`) and what it is (`Loss`). One file here is one loss.
+"""Ranking losses: what a loss sees (`Scores`, `Lists`, `Vectors`, `Epoch`) and what it is. One file here is one loss.
 
-A loss sees scores, not the model: it gathers nothing, knows no optimiser and takes no step. `d_j = s_j - s_i` below is
-the score of negative j minus the score of the positive, so a negative `d_j` is a well-ordered pair.
+A `Loss` sees scores of positives and sampled negatives, a `ListLoss` the scores of all items for some users, a
+`VectorLoss` the vectors of some positive pairs. None sees the model: it gathers nothing, knows no optimiser and takes
+no step. `d_j = s_j - s_i` below is the score of negative j minus the score of the positive, so a negative `d_j` is a
+well-ordered pair.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from rankbench.data.interactions import Interactions
 from rankbench.params import Configurable, Value, param
 
-__all__ = ["Epoch", "Loss", "Scores", "param"]
+__all__ = ["Epoch", "ListLoss", "Lists", "Loss", "Scores", "VectorLoss", "Vectors", "param"]
 
 
 @dataclass
@@ -51,6 +53,40 @@ class Scores:
     def similarity(self) -> Tensor:
         """(B, N) cosine of the item vectors of the positive and each negative, detached; computed on first use."""
         return self.measure_similarity()
+
+
+@dataclass
+class Lists:
+    """The scores of all items for one batch of B users, each of whom has a train item.
+
+    Args:
+        score: (B, I) float; carries gradients.
+        relevant: (B, I) bool, the train items of each user.
+        user: (B,) int64, the users.
+    """
+
+    score: Tensor
+    relevant: Tensor
+    user: Tensor
+
+
+@dataclass
+class Vectors:
+    """The vectors of one batch of B positive pairs, normalised where the loss's score is the cosine.
+
+    Args:
+        user_vec: (B, d) float, user of each example; carries gradients.
+        item_vec: (B, d) float, positive of each example; carries gradients.
+        catalogue: (I, d) float, all items; carries gradients.
+        user: (B,) int64, the user of each example.
+        item: (B,) int64, the positive item.
+    """
+
+    user_vec: Tensor
+    item_vec: Tensor
+    catalogue: Tensor
+    user: Tensor
+    item: Tensor
 
 
 @dataclass(frozen=True)
@@ -113,4 +149,24 @@ class Loss(Configurable, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, s: Scores) -> Tensor:
+        """Return the loss (B,) of each example."""
+
+
+class ListLoss(Loss):
+    """A loss on whole lists: its batches are users, and it sees the scores of all items for them.
+
+    An epoch is one pass over the users with a train item, `batch_size` of them a step; no negatives are drawn. With
+    `divisible = True` the users of a batch may be given in pieces; `measure` is not asked for.
+    """
+
+    @abstractmethod
+    def forward(self, s: Lists) -> Tensor:  # type: ignore[override]
+        """Return the loss (B,) of each user."""
+
+
+class VectorLoss(Loss):
+    """A loss on vectors: it sees those of the batch's users and positives, and of all items; no negatives are drawn."""
+
+    @abstractmethod
+    def forward(self, s: Vectors) -> Tensor:  # type: ignore[override]
         """Return the loss (B,) of each example."""

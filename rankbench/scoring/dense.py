@@ -51,13 +51,18 @@ def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor, work: Tensor) -
 
 def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
     """Return the gradient (I, d) of the items, given `work` (B, I) as `query_gradient` left it."""
-    out = torch.empty((n_items, query.shape[1]), dtype=query.dtype)  # (I, d)
+    return catalogue_gradient(query, work)  # (I, d)
+
+
+def catalogue_gradient(query: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient (I, d) of the items, given that of the product (B, I) of queries (B, d) with all of them."""
+    out = torch.empty((grad.shape[1], query.shape[1]), dtype=query.dtype)  # (I, d)
     rows = query.detach()  # (B, d)
 
     def block_of_items(start: int, stop: int) -> None:
-        torch.mm(work[:, start:stop].t(), rows, out=out[start:stop])  # (items, d)
+        torch.mm(grad[:, start:stop].t(), rows, out=out[start:stop])  # (items, d)
 
-    over_blocks(block_of_items, n_items, _ITEMS)
+    over_blocks(block_of_items, grad.shape[1], _ITEMS)
     return out
 
 

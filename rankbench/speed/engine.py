@@ -13,7 +13,7 @@ from torch import Tensor
 from rankbench.backbones import Backbone
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError
-from rankbench.losses import Loss, Scores
+from rankbench.losses import ListLoss, Loss, Scores, VectorLoss
 from rankbench.params import Configurable
 from rankbench.randomness import key
 from rankbench.registry import Kind, find, label, part
@@ -49,8 +49,14 @@ class Chosen:
         return label(self._owner(), part(self.kind, self.text))
 
     def loss(self) -> Loss:
-        """Return a fresh loss."""
-        return cast(Loss, self._made())
+        """Return a fresh loss; raise UserError for one that no plain torch baseline is written for."""
+        loss = cast(Loss, self._made())
+        if isinstance(loss, ListLoss | VectorLoss):
+            raise UserError(
+                f"{self.label} sees no sampled negatives, which is what speed is measured with.",
+                "Time a loss on sampled negatives, such as softmax; `rankbench list losses` says what each one sees.",
+            )
+        return loss
 
     def backbone(self) -> Backbone:
         """Return a fresh backbone."""

@@ -8,23 +8,22 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from rankbench import parallel
 from rankbench.backbones import Backbone
-from rankbench.data.interactions import Interactions, Split
+from rankbench.data.interactions import Split
 from rankbench.evaluation.evaluate import validate, vectors_for
 from rankbench.losses import Epoch, Loss
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
 from rankbench.spec import TrainSpec
+from rankbench.training.batches import batches_of
 from rankbench.training.checkpoint import Checkpoint
 from rankbench.training.progress import EpochEnd, Step
 from rankbench.training.selection import Best, Selection
-from rankbench.training.step import backward
 
 
 @dataclass
@@ -77,6 +76,7 @@ class Training:
         self.optimiser = torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
         self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
         self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent)
+        self.batches = batches_of(self.loss, train, self.sampler, spec, self.seed, self.device)
         self.uniform = WeightedNegatives.uniform(train)
 
     def run(self) -> Generator[Step | EpochEnd, None, Trained]:
@@ -105,42 +105,32 @@ class Training:
         return vectors_for(self.loss.score, *self.backbone())
 
     def _epoch(self, epoch: int) -> Generator[Step, None, float]:
-        """Take one pass over the train interactions and return the mean loss."""
+        """Take one pass over the rows, train interactions or users, and return the mean loss."""
         self._refresh(epoch)
         total = torch.zeros((), dtype=torch.float64, device=self.device)  # ()
-        done, size = 0, len(self.split.train)
-        for user, pos, neg in self._batches(epoch):
-            total += self._step(user, pos, neg) * len(user)
-            done += len(user)
+        done, size = 0, self.batches.size
+        for batch in self._batches(epoch):
+            total += self._step(batch) * len(batch[0])
+            done += len(batch[0])
             yield Step(epoch + 1, self.spec.epochs, done, size)
         return float(total) / size
 
-    def _step(self, user: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
+    def _step(self, batch: tuple[Tensor, ...]) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
-        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
-        value = backward(
-            self.loss, user_vec, item_vec, user, pos, neg, self.sampler.log_probability, self.spec.precision
-        )  # ()
+        value = self.batches.backward(self.loss, *self.vectors(), batch)  # ()
         self.optimiser.step()
         return value
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield users (B,), positives (B,) and negatives (B, N) of each batch; the next is drawn during the current."""
-        train, B = self.split.train, self.spec.batch_size
-        order = permutation(key(self.seed, "shuffle", epoch), len(train))  # (nnz,)
-        drawn = parallel.ahead(self._batch, train, epoch, order[:B])
-        for start in range(B, len(train) + B, B):
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the batches of an epoch; the next is drawn during the current."""
+        size, B = self.batches.size, self.spec.batch_size
+        order = permutation(key(self.seed, "shuffle", epoch), size)  # (rows,)
+        drawn = parallel.ahead(self.batches.draw, epoch, order[:B])
+        for start in range(B, size + B, B):
             batch = drawn()
-            if start < len(train):
-                drawn = parallel.ahead(self._batch, train, epoch, order[start : start + B])
+            if start < size:
+                drawn = parallel.ahead(self.batches.draw, epoch, order[start : start + B])
             yield batch
-
-    def _batch(self, train: Interactions, epoch: int, row: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        user = train.users[row].astype(np.int64)  # (B,)
-        pos = train.items[row].astype(np.int64)  # (B,)
-        negatives = key(self.seed, "negatives", epoch)
-        users, items, rows = (torch.from_numpy(a).to(self.device) for a in (user, pos, row))  # (B,) each
-        return users, items, self.sampler.draw(negatives, rows, users, items, self.spec.negatives)
 
     @torch.no_grad()
     def _refresh(self, epoch: int) -> None:

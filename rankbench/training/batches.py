@@ -1,0 +1,103 @@
+"""What an epoch passes over, what a batch of it is and what is done with one: by what the loss sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rankbench.data.interactions import Interactions
+from rankbench.losses import ListLoss, Loss, VectorLoss, Vectors
+from rankbench.randomness import key
+from rankbench.sampling import Sampler
+from rankbench.spec import TrainSpec
+from rankbench.training.lists import backward_of_lists
+from rankbench.training.step import backward
+
+
+class Batches(Protocol):
+    """The batches of a training: `size` rows an epoch, of which `draw` makes a batch and `backward` takes its step."""
+
+    size: int
+
+    def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        """Return the batch of some rows (B,): the users (B,) int64 first. Called ahead of time, on another thread."""
+
+    def backward(self, loss: Any, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        """Add the gradients of a batch's mean loss to all parameters and return the mean loss ()."""
+
+
+def batches_of(
+    loss: Loss, train: Interactions, sampler: Sampler, spec: TrainSpec, seed: int, device: torch.device
+) -> Batches:
+    """Return the batches that a loss is trained on."""
+    if isinstance(loss, ListLoss):
+        return _Users(train, device)
+    if isinstance(loss, VectorLoss):
+        return _Pairs(train, device)
+    return _Sampled(train, device, sampler, spec, seed)
+
+
+@dataclass
+class _Pairs:
+    """Train interactions: users (B,) and positives (B,)."""
+
+    train: Interactions
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.size = len(self.train)
+
+    def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        user = self.train.users[row].astype(np.int64)  # (B,)
+        pos = self.train.items[row].astype(np.int64)  # (B,)
+        return torch.from_numpy(user).to(self.device), torch.from_numpy(pos).to(self.device)
+
+    def backward(self, loss: VectorLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        user, pos = batch  # (B,), (B,)
+        query, target = user_vec.index_select(0, user), item_vec.index_select(0, pos)  # (B, d), (B, d)
+        mean: Tensor = loss(Vectors(query, target, item_vec, user, pos)).mean()  # ()
+        torch.autograd.backward(mean)
+        return mean.detach()
+
+
+@dataclass
+class _Sampled(_Pairs):
+    """Train interactions with negatives: users (B,), positives (B,) and negatives (B, N)."""
+
+    sampler: Sampler
+    spec: TrainSpec
+    seed: int
+
+    def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        user, pos = super().draw(epoch, row)  # (B,), (B,)
+        counted = torch.from_numpy(row).to(self.device)  # (B,)
+        stream = key(self.seed, "negatives", epoch)
+        return user, pos, self.sampler.draw(stream, counted, user, pos, self.spec.negatives)
+
+    def backward(self, loss: Loss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        user, pos, neg = batch  # (B,), (B,), (B, N)
+        sampler = self.sampler.log_probability
+        return backward(loss, user_vec, item_vec, user, pos, neg, sampler, self.spec.precision)
+
+
+@dataclass
+class _Users:
+    """Users with a train item: users (B,)."""
+
+    train: Interactions
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        self.users = np.flatnonzero(self.train.user_counts)  # (size,)
+        self.size = len(self.users)
+
+    def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(self.users[row]).to(self.device),)
+
+    def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)
