@@ -16,8 +16,8 @@ Value = bool | int | float | str
 class Case:
     """One batch in plain lists: positives (B), negatives (B, N), users (B), similarities (B, N), thresholds by user.
 
-    `pos_item` (B) and `neg_item` (B, N) are the items, `log_q` (B, N) the log-probabilities of the negatives, `state`
-    the buffers and parameters of the loss by name.
+    `pos_item` (B) and `neg_item` (B, N) are the items, `log_q` (B, N) and `pos_log_q` (B) the log-probabilities of
+    the negatives and positives, `state` the buffers and parameters of the loss by name.
     """
 
     pos: list[float]
@@ -28,6 +28,7 @@ class Case:
     pos_item: list[int] = field(default_factory=list)
     neg_item: list[list[int]] = field(default_factory=list)
     log_q: list[list[float]] = field(default_factory=list)
+    pos_log_q: list[float] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
 
     def with_pos(self, row: int, value: float) -> "Case":
@@ -71,11 +72,31 @@ def bpr(case: Case, p: Params, at: Case) -> list[float]:
 
 def softmax(case: Case, p: Params, at: Case) -> list[float]:
     """-log of e^{s_i/tau} over the sum of e^{s_j/tau}, which has the positive in it or not."""
+    if p.get("logq", "none") != "none":
+        return corrected_softmax(case, p, at)
     values = []
     for s_i, row in zip(case.pos, case.neg, strict=True):
         own = math.exp(s_i / p["tau"])
         others = math.fsum(math.exp(s_j / p["tau"]) for s_j in row)
-        values.append(-math.log(own / (own + others if p["incl"] else others)))
+        value = -math.log(own / (own + others if p["incl"] else others))
+        values.append(value + (1 - p.get("rho", 1)) * s_i / p["tau"])
+    return values
+
+
+def corrected_softmax(case: Case, p: Params, at: Case) -> list[float]:
+    """RecSys 2019, every probability divided by that of a draw; RecSys 2025, weighted by the chance of being wrong."""
+    values = []
+    for b, (s_i, row) in enumerate(zip(case.pos, case.neg, strict=True)):
+        q = [math.exp(x) for x in case.log_q[b]]
+        if p["logq"] == "standard":
+            own = math.exp(s_i / p["tau"]) / math.exp(case.pos_log_q[b])
+            others = math.fsum(math.exp(s_j / p["tau"]) / q_j for s_j, q_j in zip(row, q, strict=True))
+            values.append(-math.log(own / (own + others)))
+            continue
+        fixed = math.exp(at.pos[b] / p["tau"])
+        fixed_others = mean([math.exp(s_j / p["tau"]) / q_j for s_j, q_j in zip(at.neg[b], q, strict=True)])
+        others = mean([math.exp(s_j / p["tau"]) / q_j for s_j, q_j in zip(row, q, strict=True)])
+        values.append(fixed_others / (fixed + fixed_others) * (math.log(others) - s_i / p["tau"]))
     return values
 
 
@@ -99,6 +120,7 @@ ACTIVATION: dict[str, Callable[[float], float]] = {
     "relu": lambda x: max(1 + x, 1e-6),
     "atan": lambda x: max(1 + math.atan(x), 1e-6),
     "tanh": lambda x: 1 + math.tanh(x),
+    "softplus": lambda x: 1 + math.exp(x),
     "exp": math.exp,
 }
 

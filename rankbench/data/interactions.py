@@ -63,6 +63,13 @@ class Interactions:
         """Return the items of one user, ascending."""
         return self.items[self.indptr[user] : self.indptr[user + 1]]
 
+    def relevant(self, users: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which items each of some users (B,) has: (B, I) bool."""
+        owned = np.zeros((len(users), self.n_items), np.bool_)  # (B, I)
+        row = np.repeat(np.arange(len(users)), self.user_counts[users])  # (pairs,)
+        owned[row, np.concatenate([self.row(int(u)) for u in users] or [self.items[:0]])] = True
+        return owned
+
     def union(self, *others: Interactions) -> Interactions:
         """Return the pairs that occur here or in any of `others`."""
         parts = (self, *others)

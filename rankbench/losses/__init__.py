@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -148,8 +148,8 @@ class Loss(Configurable, nn.Module, ABC):
         return None
 
     @abstractmethod
-    def forward(self, s: Scores) -> Tensor:
-        """Return the loss (B,) of each example."""
+    def forward(self, s: Any) -> Tensor:
+        """Return the loss (B,) of each example of the `Scores` s."""
 
 
 class ListLoss(Loss):
@@ -160,7 +160,7 @@ class ListLoss(Loss):
     """
 
     @abstractmethod
-    def forward(self, s: Lists) -> Tensor:  # type: ignore[override]
+    def forward(self, s: Lists) -> Tensor:
         """Return the loss (B,) of each user."""
 
 
@@ -168,5 +168,5 @@ class VectorLoss(Loss):
     """A loss on vectors: it sees those of the batch's users and positives, and of all items; no negatives are drawn."""
 
     @abstractmethod
-    def forward(self, s: Vectors) -> Tensor:  # type: ignore[override]
+    def forward(self, s: Vectors) -> Tensor:
         """Return the loss (B,) of each example."""

@@ -4,7 +4,6 @@ On the CPU a divisible loss sees a few users at a time, so that what it computes
 once; only their gradient is. The pieces do not depend on the number of threads.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,12 +39,7 @@ def backward_of_lists(loss: ListLoss, user_vec: Tensor, item_vec: Tensor, user: 
 
 def relevant_items(train: Interactions, user: Tensor) -> Tensor:
     """Return which items are in train (B, I) bool for each user (B,)."""
-    users = user.cpu().numpy()  # (B,)
-    row = np.repeat(np.arange(len(users)), train.user_counts[users])  # (pairs,)
-    item = np.concatenate([train.row(u) for u in users]).astype(np.int64)  # (pairs,)
-    relevant = torch.zeros(len(users), train.n_items, dtype=torch.bool)  # (B, I)
-    relevant[torch.from_numpy(row), torch.from_numpy(item)] = True
-    return relevant.to(user.device)
+    return torch.from_numpy(train.relevant(user.cpu().numpy())).to(user.device)
 
 
 def _in_pieces(

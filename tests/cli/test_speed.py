@@ -58,7 +58,7 @@ def test_json_is_all_that_stdout_gets(capsys):
     [
         (("--size", "XL"), "Unknown size 'XL'"),
         (("--part", "stpe"), "Did you mean 'step'?"),
-        (("--loss", "sofmax"), "Did you mean 'softmax'?"),
+        (("--loss", "sofmax"), "Did you mean 'softmax'"),
         (("--repeat", "0"), "--repeat"),
     ],
 )

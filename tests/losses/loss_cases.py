@@ -16,7 +16,13 @@ from rankbench.losses import Loss, Scores
 
 VARIANTS = {
     "bpr": ["bpr"],
-    "softmax": ["softmax", "softmax:tau=0.05,incl=true"],
+    "softmax": [
+        "softmax",
+        "softmax:tau=0.05,incl=true",
+        "softmax:rho=0.7",
+        "softmax:logq=standard",
+        "softmax:logq=refined",
+    ],
     "bsl": [
         "bsl",
         "bsl:tau1=0.3,tau2=0.15",
@@ -24,7 +30,13 @@ VARIANTS = {
         "bsl:mode=user",
         "bsl:mode=user,tau1=0.2,tau2=0.05",
     ],
-    "psl": ["psl", "psl:activation=atan,tau=0.05", "psl:activation=tanh,tau=0.05", "psl:activation=exp"],
+    "psl": [
+        "psl",
+        "psl:activation=atan,tau=0.05",
+        "psl:activation=tanh,tau=0.05",
+        "psl:activation=softplus",
+        "psl:activation=exp",
+    ],
     "slatk": ["slatk", "slatk:tau=0.2,tau_weight=0.5", "slatk:detach_weight=true,tau_weight=0.3"],
     "dsl": [
         "dsl",
@@ -61,8 +73,8 @@ def build(text: str) -> Loss:
     assert isinstance(loss, Loss)
     loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, 9))
     if "threshold" in dict(loss.named_buffers()):
-        loss.load_state_dict({"threshold": torch.linspace(-0.3, 0.6, N_USERS)})
-    return loss
+        loss.load_state_dict({"threshold": torch.linspace(-0.3, 0.6, N_USERS)}, strict=False)
+    return loss.eval()  # so that a call changes no state and can be repeated
 
 
 def exempt(test: str, text: str) -> bool:
@@ -86,7 +98,8 @@ def batch(seed: int = 0, B: int = 6, N: int = 7, *, dtype: torch.dtype = torch.f
     pos, neg, similarity = scores(B) * scale, scores(B, N) * scale, scores(B, N)
     item = torch.from_numpy(rng.integers(0, 9, (B, N)))
     user = torch.from_numpy(rng.integers(0, N_USERS, B))
-    return of(pos, neg, user=user, similarity=similarity, neg_item=item)
+    positive = torch.from_numpy(rng.integers(0, 9, B))
+    return of(pos, neg, user=user, similarity=similarity, pos_item=positive, neg_item=item)
 
 
 def of(
@@ -95,6 +108,7 @@ def of(
     *,
     user: Tensor | None = None,
     similarity: Tensor | None = None,
+    pos_item: Tensor | None = None,
     neg_item: Tensor | None = None,
 ) -> Scores:
     """The batch of the given scores; they become leaves that gather gradients."""
@@ -103,7 +117,7 @@ def of(
         pos=pos.detach().clone().requires_grad_(),
         neg=neg.detach().clone().requires_grad_(),
         user=torch.arange(len(pos)) % N_USERS if user is None else user,
-        pos_item=torch.zeros(len(pos), dtype=torch.long),
+        pos_item=torch.zeros(len(pos), dtype=torch.long) if pos_item is None else pos_item,
         neg_item=torch.zeros(neg.shape, dtype=torch.long) if neg_item is None else neg_item,
         measure_similarity=lambda: like,
         log_q=lambda item: torch.log((1.0 + item) / 45).to(pos),  # items 0 to 8
@@ -112,7 +126,13 @@ def of(
 
 def rows(s: Scores, which: slice | Tensor) -> Scores:
     """The batch that has only the given rows."""
-    return of(s.pos[which], s.neg[which], user=s.user[which], similarity=s.similarity[which])
+    return moved(s, s.pos[which], s.neg[which], which)
+
+
+def moved(s: Scores, pos: Tensor, neg: Tensor, which: slice | Tensor = slice(None)) -> Scores:
+    """The batch of other scores for the users and items of the given rows."""
+    items = {"pos_item": s.pos_item[which], "neg_item": s.neg_item[which]}
+    return of(pos, neg, user=s.user[which], similarity=s.similarity[which].to(pos), **items)
 
 
 def case(s: Scores, loss: Loss) -> naive.Case:
@@ -127,6 +147,7 @@ def case(s: Scores, loss: Loss) -> naive.Case:
         s.pos_item.tolist(),
         s.neg_item.tolist(),
         s.log_q(s.neg_item).tolist(),
+        s.log_q(s.pos_item).tolist(),
         {name: value.tolist() for name, value in loss.state_dict().items()},
     )
 

@@ -4,17 +4,20 @@ import inspect
 
 import pytest
 import torch
-from loss_cases import ALL, VARIANTS, batch, build, case, crosses_examples, exempt, gradients, of, rows
+from loss_cases import ALL, VARIANTS, batch, build, case, crosses_examples, exempt, gradients, moved, of, rows
 from torch.testing import assert_close
 
 import naive
 from rankbench import registry
 from rankbench.errors import UserError
-from rankbench.losses import Loss
+from rankbench.losses import ListLoss, Loss, VectorLoss
 from rankbench.params import show
 
 each_variant = pytest.mark.parametrize("text", ALL)
 each_loss = pytest.mark.parametrize("name", registry.names("loss"))
+SAMPLED = [
+    name for name in registry.names("loss") if not issubclass(registry.find("loss", name), ListLoss | VectorLoss)
+]
 
 
 def cold(text: str) -> Loss:
@@ -26,7 +29,7 @@ def cold(text: str) -> Loss:
     return loss
 
 
-@each_loss
+@pytest.mark.parametrize("name", SAMPLED)
 def test_has_a_naive_reference_and_variants(name):
     assert name in naive.LOSS
     assert VARIANTS[name][0] == name
@@ -126,7 +129,8 @@ def test_the_order_of_the_negatives_does_not_matter(text):
         pytest.skip("a loss on the order in which they are drawn")
     loss, s = build(text), batch(2)
     order = torch.randperm(s.neg.shape[1], generator=torch.Generator().manual_seed(0))
-    shuffled = of(s.pos, s.neg[:, order], user=s.user, similarity=s.similarity[:, order])
+    items = {"pos_item": s.pos_item, "neg_item": s.neg_item[:, order]}
+    shuffled = of(s.pos, s.neg[:, order], user=s.user, similarity=s.similarity[:, order], **items)
     assert_close(loss(shuffled), loss(s), rtol=1e-12, atol=1e-12)
     assert_close(gradients(loss, shuffled)[1], gradients(loss, s)[1][:, order], rtol=1e-9, atol=1e-12)
 
@@ -164,7 +168,7 @@ def test_float32_is_float64_within_one_part_in_ten_thousand(text):
     loss = build(text)
     for seed in range(3):
         s = batch(seed, 16, 200)
-        single = of(s.pos.float(), s.neg.float(), user=s.user, similarity=s.similarity.float())
+        single = moved(s, s.pos.float(), s.neg.float())
         assert single.pos.dtype == loss(single).dtype == torch.float32
         assert_close(loss(single).double(), loss(s), rtol=1e-4, atol=1e-5)
         for got, want in zip(gradients(loss, single), gradients(loss, s), strict=True):
@@ -236,7 +240,8 @@ def test_the_gpu_agrees_with_the_cpu(text):
     loss, s = build(text), batch(0, 64, 300, dtype=torch.float32)
     want, want_gradients = loss(s), gradients(loss, s)
     loss.cuda()
-    there = of(s.pos.cuda(), s.neg.cuda(), user=s.user.cuda(), similarity=s.similarity.cuda())
+    items = {"pos_item": s.pos_item.cuda(), "neg_item": s.neg_item.cuda()}
+    there = of(s.pos.cuda(), s.neg.cuda(), user=s.user.cuda(), similarity=s.similarity.cuda(), **items)
     assert_close(loss(there).cpu(), want, rtol=1e-4, atol=1e-5)
     for got, expected in zip(gradients(loss, there), want_gradients, strict=True):
         assert_close(got.cpu(), expected, rtol=1e-3, atol=1e-5)
