@@ -9,7 +9,7 @@ from itertools import product
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError, unknown
 from rankbench.params import Configurable, Value, resolve
-from rankbench.registry import Kind, find, part, part_of
+from rankbench.registry import Kind, find, names, part, part_of
 from rankbench.runner import Job, job_of
 from rankbench.spec import Part, RunSpec, TrainSpec, read_part, split_parts
 
@@ -51,7 +51,7 @@ def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
 
 
 def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Configurable]]]:
-    for typed in split_parts(text):
+    for typed in names(kind) if text == "all" else split_parts(text):
         name, given = read_part(typed)
         owner = find(kind, name)
         chosen = part(kind, typed)

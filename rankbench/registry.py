@@ -8,7 +8,9 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -28,15 +30,59 @@ def names(kind: Kind) -> list[str]:
     return sorted({*_files(kind), *_published(kind)})
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What can be read off a part's file without importing it; empty for published parts.
+
+    Args:
+        summary: the first line of its docstring.
+        paper: the source.
+        base: the name of the class that it is derived from.
+        parameters: their names.
+    """
+
+    summary: str = ""
+    paper: str = ""
+    base: str = ""
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def year(self) -> str:
+        """The year of the source, empty if it names none."""
+        found = re.findall(r"\b(?:19|20)\d\d\b(?!\.)", self.paper)
+        return found[0] if found else ""
+
+
+def outline(kind: Kind, name: str) -> Outline:
+    """Return the outline of a part."""
+    file = _files(kind).get(name)
+    classes = (
+        [n for n in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(n, ast.ClassDef)] if file else []
+    )
+    for node in classes:
+        if text := ast.get_docstring(node):
+            values = {_target(n): n.value for n in node.body if isinstance(n, ast.Assign | ast.AnnAssign)}
+            paper = values.get("paper")
+            return Outline(
+                text.splitlines()[0],
+                str(paper.value) if isinstance(paper, ast.Constant) else "",
+                ast.unparse(node.bases[0]) if node.bases else "",
+                tuple(key for key, value in values.items() if _is_param(value)),
+            )
+    return Outline()
+
+
+def _target(node: ast.Assign | ast.AnnAssign) -> str:
+    return ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
+
+
+def _is_param(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == "param"
+
+
 def summary(kind: Kind, name: str) -> str:
     """Return the first line of a part's docstring without importing it; empty for published parts."""
-    file = _files(kind).get(name)
-    if file is None:
-        return ""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)):
-            return text.splitlines()[0]
-    return ""
+    return outline(kind, name).summary
 
 
 def find(kind: Kind, name: str) -> type[Configurable]:

@@ -1,5 +1,6 @@
 import pytest
 
+from rankbench import registry
 from rankbench.errors import UserError
 from rankbench.plan import Request, plan, read_seeds, read_vary
 from toy import random_split
@@ -13,6 +14,11 @@ def test_the_product_of_all_that_was_asked_for():
     assert len(jobs) == 3 * 2 * 2 * 2
     assert len({job.spec.id for job in jobs}) == len(jobs)
     assert {dict(job.spec.train)["epochs"] for job in jobs} == {3}
+
+
+def test_all_is_every_loss():
+    jobs = plan(Request("all", "mf", [0]), [SPLIT])
+    assert [job.spec.loss.name for job in jobs] == registry.names("loss")
 
 
 def test_the_same_run_is_planned_once():

@@ -1,7 +1,7 @@
 """`rankbench list`: the names of losses, backbones and data sets."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,27 +29,47 @@ def list_names(
         typer.echo(writer.dumps(found, indent=2, ensure_ascii=False))
         return
     from rich.table import Table
+    from rich.text import Text
 
     from rankbench.cli.console import results
 
     console = results()
     for title, entries in found.items():
+        columns = [key for key in next(iter(entries.values())) if key not in ("summary", "parameters")]
         table = Table(
-            "name", "what it is", title=title, title_justify="left", title_style="bold", box=None, pad_edge=False
+            "name",
+            *columns,
+            "what it is",
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            pad_edge=False,
         )
-        for name, text in entries.items():
-            table.add_row(name, text)
+        for name, entry in entries.items():
+            parameters = f" ({', '.join(entry['parameters'])})" if entry.get("parameters") else ""
+            text = Text.assemble(entry["summary"], (parameters, "dim"))
+            table.add_row(name, *(entry[key] for key in columns), text)
         console.print(table)
         console.print()
     console.print("`rankbench show NAME` describes each.", style="dim")
 
 
-def _entries(shelf: Shelf) -> dict[str, str]:
+_SEES = {"Loss": "negatives", "ListLoss": "lists", "VectorLoss": "vectors"}
+"""What a loss sees, by the class that it is derived from."""
+
+
+def _entries(shelf: Shelf) -> dict[str, dict[str, Any]]:
     if shelf is Shelf.datasets:
         from rankbench.data.catalog import load_catalog
 
-        return {name: dataset.title for name, dataset in load_catalog().items()}
-    from rankbench.registry import Kind, names, summary
+        return {name: {"summary": dataset.title} for name, dataset in load_catalog().items()}
+    from rankbench.registry import Kind, names, outline
 
     kind: Kind = "loss" if shelf is Shelf.losses else "backbone"
-    return {name: summary(kind, name) for name in names(kind)}
+    found = {}
+    for name in names(kind):
+        known = outline(kind, name)
+        sees = {"sees": _SEES.get(known.base, "negatives")} if kind == "loss" else {}
+        found[name] = {"year": known.year, **sees, "parameters": known.parameters, "summary": known.summary}
+    return found

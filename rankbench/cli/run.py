@@ -34,7 +34,8 @@ PLACES = "Places and speed (no part of a result)"
 
 def run(
     loss: Annotated[
-        str, typer.Option("--loss", "-l", help="Losses with parameters, as in dsl,softmax:tau=0.1 or ./my_loss.py.")
+        str,
+        typer.Option("--loss", "-l", help="Losses with parameters, as in dsl,softmax:tau=0.1 or ./my_loss.py, or all."),
     ] = "dsl,softmax",
     backbone: Annotated[str, typer.Option("--backbone", "-b", help="Backbones, as in mf,lightgcn:layers=3.")] = "mf",
     dataset: Annotated[

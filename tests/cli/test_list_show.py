@@ -8,6 +8,7 @@ from rankbench.cli.app import app
 from rankbench.cli.show import readable
 from rankbench.errors import UserError
 from rankbench.evaluation.metrics import METRICS
+from rankbench.losses import ListLoss, VectorLoss
 
 
 def output(*words: str) -> str:
@@ -21,7 +22,18 @@ def test_list_names_everything_there_is():
     assert list(found["losses"]) == registry.names("loss")
     assert list(found["backbones"]) == registry.names("backbone")
     assert "online-retail" in found["datasets"]
-    assert all(text for shelf in found.values() for text in shelf.values())
+    assert all(entry["summary"] for shelf in found.values() for entry in shelf.values())
+    assert {name: entry["sees"] for name, entry in found["losses"].items()} == {
+        name: sees_of(registry.find("loss", name)) for name in registry.names("loss")
+    }
+    for kind, shelf in (("loss", "losses"), ("backbone", "backbones")):
+        for name, entry in found[shelf].items():
+            assert entry["year"] in registry.find(kind, name).paper
+            assert set(entry["parameters"]) <= set(registry.find(kind, name).params)
+
+
+def sees_of(loss: type) -> str:
+    return "lists" if issubclass(loss, ListLoss) else "vectors" if issubclass(loss, VectorLoss) else "negatives"
 
 
 def test_list_one_shelf():
