@@ -139,8 +139,14 @@ def _kth_of_lanes(row, k, maxima):  # type: ignore[no-untyped-def]
         for lane in range(_LANES):
             v = row[first + lane]
             maxima[lane] = v if v > maxima[lane] else maxima[lane]
-    maxima.sort()
-    return maxima[_LANES - k]
+    kth = np.inf
+    for lane in range(_LANES):  # counting is vector instructions, sorting is not
+        larger = np.int32(0)
+        for other in range(_LANES):
+            larger += np.int32(maxima[other] > maxima[lane])
+        if larger < k and maxima[lane] < kth:
+            kth = maxima[lane]
+    return kth
 
 
 @njit(cache=True, nogil=True)

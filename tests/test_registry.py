@@ -36,7 +36,7 @@ def test_every_name_is_found_and_described(kind):
 
 def test_a_part_has_all_parameters_and_its_label_only_the_changed_ones():
     part = registry.part("loss", "softmax:tau=0.2")
-    assert dict(part.params) == {"incl": False, "tau": 0.2}
+    assert dict(part.params) == {"incl": False, "logq": "none", "rho": 1.0, "tau": 0.2}
     assert registry.label(registry.find("loss", "softmax"), part) == "softmax:tau=0.2"
     assert registry.part("loss", str(part)) == part
 

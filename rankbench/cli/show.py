@@ -71,7 +71,7 @@ def _part(kind: Kind, name: str) -> dict[str, Any]:
     if kind == "loss":
         reading = getattr(owner, "provenance", "paper") == "reading"
         found["provenance"] = (
-            "our reading of the abstract; the paper's formulas are not known to us"
+            "our reading: not all of the paper's formulas are known to us"
             if reading
             else "the paper's formulas"
         )

@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from rankbench.losses import Loss, Scores, param
 from rankbench.rowwise import log_sum_exp
@@ -22,6 +22,8 @@ class PSL(Loss):
     - `relu`: $\sigma(\delta) = \max(1 + \delta, 0)$, cut off at 1e-6;
     - `atan`: $\sigma(\delta) = 1 + \arctan \delta$, cut off likewise;
     - `tanh`: $\sigma(\delta) = 1 + \tanh \delta$;
+    - `softplus`: $\sigma(\delta) = 1 + e^\delta$, above the exponential: looser than softmax and worse than it in every
+      published table, for comparison;
     - `exp`: $\sigma(\delta) = e^\delta$, which is softmax at temperature $2\tau$.
 
     The first three lie between the step function and $e^\delta$ on [-1, 1], so over all items
@@ -47,7 +49,9 @@ class PSL(Loss):
         above=0,
         grid=(0.025, 0.05, 0.075, 0.1, 0.125),
     )
-    activation: str = param("relu", "what replaces the exponential", choices=("relu", "atan", "tanh", "exp"))
+    activation: str = param(
+        "relu", "what replaces the exponential", choices=("relu", "atan", "tanh", "softplus", "exp")
+    )
 
     def forward(self, s: Scores) -> Tensor:
         """Return the log-sum-exp (B,) of the activated gaps of each positive."""
@@ -63,5 +67,7 @@ class PSL(Loss):
                 return half.atan().clamp_min(LOWEST).log1p()
             case "tanh":
                 return math.log(2) + logsigmoid(2 * half)
+            case "softplus":
+                return softplus(half)
             case _:
                 return half

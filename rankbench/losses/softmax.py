@@ -1,9 +1,14 @@
 """SL, the sampled softmax loss."""
 
+import math
+
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from rankbench.errors import UserError
 from rankbench.losses import Loss, Scores, param
+from rankbench.params import Value
 from rankbench.rowwise import log_sum_exp
 
 
@@ -21,11 +26,28 @@ class Softmax(Loss):
     $\log(1 + e^\ell)$ of the form above, and its pull fades as the positive wins. The published tables
     of SL, BSL, PSL and SL@K come from the form without it.
 
+    `logq` corrects for a sampler that does not draw uniformly, with $q_j$ the probability of a draw:
+
+    - `standard`: $\log q$ is taken off every logit, the positive's too, and the positive counts (Yi et al., RecSys
+      2019): $\ell = \log(1 + \sum_j e^{d_j/\tau} q_i/q_j)$. If $q$ is uniform it is `incl=true`. The positive
+      counts $1/(N q_i)$ times.
+    - `refined`: the positive is not drawn, so it is not corrected and leaves the denominator (Khrylchenko et al.,
+      RecSys 2025, arXiv 2507.09331, in our derivation from its abstract):
+      $\ell = (1 - P_i) \log [(1/N) \sum_j e^{d_j/\tau} / q_j]$, where $P_i$, the probability that the model gives
+      the positive by the same estimate, carries no gradient. The gradient is that of softmax over all items, estimated
+      by importance sampling, and also that of $\log(1 + (1/N) \sum_j e^{d_j/\tau} / q_j)$.
+
+    `rho` weakens the pull on the positive, $\ell = -\rho s_i/\tau + \log \sum_j e^{s_j/\tau}$: an ablation, which did
+    what SL@K does in our first runs. Up to a factor it is `bsl:mode=ratio` with ratio $1/\rho$.
+
     Published optimum $\tau$ (cosine): .2 Health, .2 Electronic, .1 Gowalla, .05 Book, .1 Movie; under popularity shift
     .1 CD, .1 Yelp2018, .05 Gowalla. The PSL paper halves the cosine and prints half of these values.
 
     Paper: Wu, Wang, Gao, Chen, Fu, Qiu, He. On the Effectiveness of Sampled Softmax Loss for Item Recommendation.
     TOIS 2024, arXiv 2201.02327.
+
+    Raises:
+        UserError: more than one of `incl`, `logq` and `rho` is given.
     """
 
     paper = "Wu et al., TOIS 2024, arXiv 2201.02327"
@@ -35,9 +57,34 @@ class Softmax(Loss):
         0.15, "temperature; smaller weighs hard negatives more", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25)
     )
     incl: bool = param(False, "count the positive in the denominator")
+    logq: str = param("none", "correction for the sampler", choices=("none", "standard", "refined"))
+    rho: float = param(1.0, "weight of the pull on the positive; .6 to 1", above=0)
+
+    def __init__(self, **values: Value) -> None:
+        super().__init__(**values)
+        given = [name for name in ("incl", "logq", "rho") if getattr(self, name) != self.params[name].default]
+        if len(given) > 1:
+            raise UserError(
+                f"softmax: {' and '.join(given)} do not go together.", "Each is another form of the loss; give one."
+            )
 
     def forward(self, s: Scores) -> Tensor:
-        """Return the log-sum-exp (B,) of the gaps of each positive."""
+        """Return the log-sum-exp (B,) of the gaps of each positive, in the chosen form."""
         gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
+        if self.logq != "none":
+            return self.corrected(s, gap)  # (B,)
         loss = log_sum_exp(gap)  # (B,)
+        if self.rho != 1:
+            return loss + (1 - self.rho) / self.tau * s.pos  # (B,)
         return softplus(loss) if self.incl else loss  # (B,)
+
+    def corrected(self, s: Scores, gap: Tensor) -> Tensor:
+        """Return the loss (B,) of gaps (B, N) over the temperature, corrected for how probable each draw was.
+
+        No draw is the positive, so its probability needs no rescaling to the other items.
+        """
+        logit = gap - s.log_q(s.neg_item)  # (B, N)
+        if self.logq == "standard":
+            return softplus(log_sum_exp(logit) + s.log_q(s.pos_item[:, None])[:, 0])  # (B,)
+        lead = log_sum_exp(logit) - math.log(logit.shape[1])  # (B,)
+        return torch.sigmoid(lead.detach()) * lead  # (B,)

@@ -48,6 +48,7 @@ class WeightedNegatives:
     gaps: NDArray[np.int32]
     moved: NDArray[np.int32]
     _on_device: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
+    _log_on_device: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @classmethod
     def uniform(cls, train: Interactions) -> WeightedNegatives:
@@ -119,10 +120,18 @@ class WeightedNegatives:
 
         Items of the user in train are given the probability that they would have if they could be drawn.
         """
-        indptr, _, moved, cumulative = self._tables(user.device)
-        weight = cumulative.diff()[item.long()]  # (B, M)
-        allowed = self.total - moved[indptr[user + 1] - 1]  # (B,)
-        return (weight.double().log() - allowed.double().log()[:, None]).float()  # (B, M)
+        log_weight, log_allowed = self._logarithms(user.device)  # (I,), (U,)
+        return (log_weight[item.long()] - log_allowed[user][:, None]).float()  # (B, M)
+
+    def _logarithms(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return those of the weights (I,) and of what is left for each user (U,), float64."""
+        if device not in self._log_on_device:
+            with np.errstate(divide="ignore"):  # an item that is never drawn
+                log_weight = np.log(self.weight)  # (I,)
+            log_allowed = np.log(self.total - self.moved[self.indptr[1:] - 1].astype(np.int64))  # (U,)
+            self._log_on_device[device] = tuple(torch.from_numpy(a).to(device) for a in (log_weight, log_allowed))
+        log_weight_there, log_allowed_there = self._log_on_device[device]
+        return log_weight_there, log_allowed_there
 
     @cached_property
     def _flat(self) -> bool:

@@ -11,6 +11,7 @@ SIGMA = {
     "relu": (lambda x: 1 + x, lambda x: torch.ones_like(x)),
     "atan": (lambda x: 1 + torch.atan(x), lambda x: 1 / (1 + x**2)),
     "tanh": (lambda x: 1 + torch.tanh(x), lambda x: 1 - torch.tanh(x) ** 2),
+    "softplus": (lambda x: 1 + torch.exp(x), torch.exp),
     "exp": (torch.exp, torch.exp),
 }
 """Each activation and its derivative."""
@@ -36,13 +37,18 @@ def test_lies_between_dcg_and_softmax(activation):
             assert dcg <= rank <= loss.mean()
 
 
-@pytest.mark.parametrize("activation", SIGMA)
+@pytest.mark.parametrize("activation", [*FLATTER, "exp"])
 def test_activation_lies_between_the_step_and_the_exponential(activation):
     x = torch.linspace(-1 + 1e-6, 1, 2001, dtype=torch.float64)
     sigma = build(f"psl:activation={activation}").log_activation(x).exp()
     assert_close(sigma, SIGMA[activation][0](x))
     assert (sigma >= (x >= 0).double() - 1e-12).all()
     assert (sigma <= x.exp() + 1e-12).all()
+
+
+def test_softplus_lies_above_softmax():
+    s, tau = batch(0), 0.1
+    assert (build(f"psl:activation=softplus,tau={tau}")(s) > build(f"softmax:tau={2 * tau}")(s)).all()
 
 
 def test_tanh_is_a_softplus_of_the_whole_cosine():
