@@ -71,9 +71,7 @@ def _part(kind: Kind, name: str) -> dict[str, Any]:
     if kind == "loss":
         reading = getattr(owner, "provenance", "paper") == "reading"
         found["provenance"] = (
-            "our reading: not all of the paper's formulas are known to us"
-            if reading
-            else "the paper's formulas"
+            "our reading: not all of the paper's formulas are known to us" if reading else "the paper's formulas"
         )
         found["score"] = getattr(owner, "score", "")
         found["training"] = _training(owner)
