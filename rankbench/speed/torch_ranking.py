@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -29,11 +29,14 @@ _PRODUCT_USERS, _PRODUCT_ITEMS = 128, 2048
 def published_evaluation(
     user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64], mask: Interactions, relevant: Interactions
 ) -> Means:
-    """Return the means of all metrics as published code finds them: a pass for each K, metrics user by user."""
+    """Return the means of all metrics as published code finds them: a pass for each K, metrics user by user.
+
+    Scores go through a sigmoid first, as they do there.
+    """
     means: Means = {}
     for K in PUBLISHED_KS:
         lists: list[list[int]] = []
-        for _, scores in _blocks(user_vec, item_vec, users, mask):
+        for _, scores in _blocks(user_vec, item_vec, users, mask, torch.sigmoid):
             lists += scores.topk(min(K, scores.shape[1]), dim=1).indices.tolist()
         sums = dict.fromkeys(METRICS, 0.0)
         for user, ranked in zip(users.tolist(), lists, strict=True):
@@ -87,12 +90,16 @@ def matrix_product(user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64])
 
 
 def _blocks(
-    user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64], mask: Interactions
+    user_vec: Tensor,
+    item_vec: Tensor,
+    users: NDArray[np.int64],
+    mask: Interactions,
+    activation: Callable[[Tensor], Tensor] = lambda scores: scores,
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """Yield blocks of users (rows,) with their masked scores (rows, I)."""
+    """Yield blocks of users (rows,) with their scores (rows, I), activated and masked."""
     for start in range(0, len(users), _USERS):
         rows = users[start : start + _USERS]  # (rows,)
-        scores = user_vec[torch.from_numpy(rows)] @ item_vec.t()  # (rows, I)
+        scores = activation(user_vec[torch.from_numpy(rows)] @ item_vec.t())  # (rows, I)
         scores[_pairs(rows, mask)] = -torch.inf
         yield rows, scores
 
