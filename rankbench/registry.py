@@ -36,12 +36,14 @@ class Outline:
 
     Args:
         summary: the first line of its docstring.
+        family: losses of one kind.
         paper: the source.
         base: the name of the class that it is derived from.
         parameters: their names.
     """
 
     summary: str = ""
+    family: str = ""
     paper: str = ""
     base: str = ""
     parameters: tuple[str, ...] = ()
@@ -62,10 +64,10 @@ def outline(kind: Kind, name: str) -> Outline:
     for node in classes:
         if text := ast.get_docstring(node):
             values = {_target(n): n.value for n in node.body if isinstance(n, ast.Assign | ast.AnnAssign)}
-            paper = values.get("paper")
             return Outline(
                 text.splitlines()[0],
-                str(paper.value) if isinstance(paper, ast.Constant) else "",
+                _word(values.get("family")),
+                _word(values.get("paper")),
                 ast.unparse(node.bases[0]) if node.bases else "",
                 tuple(key for key, value in values.items() if _is_param(value)),
             )
@@ -74,6 +76,10 @@ def outline(kind: Kind, name: str) -> Outline:
 
 def _target(node: ast.Assign | ast.AnnAssign) -> str:
     return ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
+
+
+def _word(value: ast.expr | None) -> str:
+    return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
 def _is_param(value: ast.expr | None) -> bool:

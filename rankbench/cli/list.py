@@ -70,6 +70,6 @@ def _entries(shelf: Shelf) -> dict[str, dict[str, Any]]:
     found = {}
     for name in names(kind):
         known = outline(kind, name)
-        sees = {"sees": _SEES.get(known.base, "negatives")} if kind == "loss" else {}
-        found[name] = {"year": known.year, **sees, "parameters": known.parameters, "summary": known.summary}
+        traits = {"family": known.family, "sees": _SEES.get(known.base, "negatives")} if kind == "loss" else {}
+        found[name] = {"year": known.year, **traits, "parameters": known.parameters, "summary": known.summary}
     return found

@@ -110,12 +110,14 @@ class Loss(Configurable, nn.Module, ABC):
     """A ranking loss: `forward` returns one value per example, whose mean is minimised.
 
     Class attributes:
+        family: losses of one kind, such as "softmax" or "listwise".
         score: "cosine" (vectors are normalised first, in training and in evaluation) or "dot".
         provenance: "paper", or "reading" for our reading of a paper whose formulas are not known to us.
         paper: the source.
         recipe: the `TrainSpec` values that the loss is trained with unless others are asked for.
     """
 
+    family: ClassVar[str] = ""
     score: ClassVar[Literal["cosine", "dot"]] = "cosine"
     provenance: ClassVar[Literal["paper", "reading"]] = "paper"
     paper: ClassVar[str] = ""
@@ -125,8 +127,13 @@ class Loss(Configurable, nn.Module, ABC):
         nn.Module.__init__(self)
         Configurable.__init__(self, **values)
 
-    def bind(self, train: Interactions) -> None:
-        """Create the buffers that depend on the data; called once before training."""
+    def bind(self, train: Interactions, seed: int) -> None:
+        """Create the buffers that depend on the data; called once before training.
+
+        Args:
+            train: the train interactions.
+            seed: what to seed the loss's own randomness with.
+        """
 
     def refresh(self, epoch: Epoch) -> None:
         """Update state between epochs; called without gradients before each epoch."""

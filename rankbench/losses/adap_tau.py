@@ -54,6 +54,7 @@ class AdapTau(Loss):
         UserError: the train set is so dense, about a half of all pairs, that $1/\tau_0$ would not be positive.
     """
 
+    family = "softmax"
     paper = "Chen et al., WWW 2023, arXiv 2302.04775"
     divisible = True
 
@@ -66,7 +67,7 @@ class AdapTau(Loss):
     positive: str = param("common", "temperature of the positive", choices=("common", "user"))
     warmup: int = param(10, "epochs in which the spread of the scores is fixed", at_least=0)
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         r"""Start with $\tau_0$ for all: buffers are $1/\tau_0$, `common` (), and $1/\tau_u$, `sharpness` (U,)."""
         common = torch.tensor(log_odds(train) / WARM_SPREAD)  # ()
         self.common: Tensor

@@ -40,12 +40,13 @@ class AdvInfoNCE(Loss):
     model would never be trained. The paper's formula has a weight for each pair of positive and negative; its code, and
     this one, a weight for each pair of user and negative.
 
-    The adversary starts from Xavier's N(0, 2/(rows + 64)), the same whatever the seed of the training.
+    The adversary starts from Xavier's N(0, 2/(rows + 64)).
 
     Paper: Zhang, Sheng, Cai, Wang, Chua. Empowering Collaborative Filtering with Principled Adversarial Contrastive
     Loss. NeurIPS 2023, arXiv 2310.18700.
     """
 
+    family = "softmax"
     paper = "Zhang et al., NeurIPS 2023, arXiv 2310.18700"
 
     tau: float = param(
@@ -58,9 +59,9 @@ class AdvInfoNCE(Loss):
     adversary: str = param("dot", "its score, inner product or cosine", choices=("dot", "cosine"))
     together: bool = param(False, "let the model move in epochs of the adversary too")
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Draw the adversary's vectors (U, 64) and (I, 64), stored with the model; both are held over their rate."""
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(seed)
         self.user = self.vectors(train.n_users, generator)  # (U, 64)
         self.item = self.vectors(train.n_items, generator)  # (I, 64)
         self.adversarial = False

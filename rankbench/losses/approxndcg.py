@@ -28,13 +28,14 @@ class ApproxNDCG(Loss):
     of Deep Neural Networks. SIGIR 2019.
     """
 
+    family = "listwise"
     paper = "Qin et al., Information Retrieval 2010"
     divisible = True
 
     tau: float = param(0.1, "temperature of the rank", above=0, grid=(0.01, 0.05, 0.1, 0.2, 0.5))
     catalogue: bool = param(False, "estimate the rank among all items")
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Note how many items a positive is ranked among."""
         self.n_others = max(train.n_items - 1, 1)
 

@@ -34,6 +34,7 @@ class BCE(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "pointwise"
     paper = "He et al., WWW 2017, arXiv 1708.05031"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

@@ -30,6 +30,7 @@ class BPR(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "pairwise"
     paper = "Rendle et al., UAI 2009, arXiv 1205.2618"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

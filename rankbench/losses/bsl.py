@@ -41,6 +41,7 @@ class BSL(Loss):
         UserError: a parameter that the mode does not read is given.
     """
 
+    family = "softmax"
     paper = "Wu et al., ICDE 2024, arXiv 2312.12882"
 
     mode: str = param("pair", "which of the three forms", choices=("pair", "ratio", "user"))

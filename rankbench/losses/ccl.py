@@ -23,6 +23,7 @@ class CCL(Loss):
     CIKM 2021, arXiv 2109.12613.
     """
 
+    family = "margin"
     paper = "Mao et al., CIKM 2021, arXiv 2109.12613"
     divisible = True
 

@@ -31,6 +31,7 @@ class CML(Loss):
     """
 
     provenance: ClassVar[Literal["paper", "reading"]] = "reading"
+    family = "margin"
     paper = "our reading of Hsieh et al., WWW 2017"
     divisible = True
 
@@ -39,7 +40,7 @@ class CML(Loss):
     )
     violators: str = param("hardest", "which negatives count", choices=("hardest", "all"))
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Note how many items a positive is ranked among."""
         self.n_items = train.n_items
 

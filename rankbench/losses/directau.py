@@ -29,6 +29,7 @@ class DirectAU(VectorLoss):
     Filtering. KDD 2022, arXiv 2206.12811.
     """
 
+    family = "alignment"
     paper = "Wang et al., KDD 2022, arXiv 2206.12811"
     recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "weight_decay": 1e-6, "epochs": 100, "init": "xavier"}
 

@@ -31,6 +31,7 @@ class DrRL(Loss):
     Study with a Renyi Divergence-Based Solution. AAAI 2025, arXiv 2506.15120.
     """
 
+    family = "margin"
     paper = "Zhang et al., AAAI 2025, arXiv 2506.15120"
 
     power: float = param(1.1, "order of the mean, p", at_least=1, grid=(1.01, 1.1, 1.5, 2.0, 3.0, 5.0))
@@ -39,7 +40,7 @@ class DrRL(Loss):
     margin_step: float = param(0.01, "step of the margins; 0 holds them", at_least=0, grid=(0.001, 0.01, 0.1))
     epsilon: float = param(0.1, "added before the power is taken", above=0)
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Start with the same margin for every user: the buffer `user_margin` (U,) is stored with the model."""
         self.user_margin: Tensor
         self.register_buffer("user_margin", torch.full((train.n_users,), self.margin))  # (U,)

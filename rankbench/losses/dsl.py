@@ -50,6 +50,7 @@ class DSL(Loss):
     """
 
     provenance: ClassVar[Literal["paper", "reading"]] = "reading"
+    family = "softmax"
     paper = "our reading of Sahyouni et al., 2026, arXiv 2602.07206"
     divisible = True
 

@@ -27,6 +27,7 @@ class FullSoftmax(ListLoss):
     Item Recommendation. TOIS 2024, arXiv 2201.02327.
     """
 
+    family = "softmax"
     paper = "Wu et al., TOIS 2024, arXiv 2201.02327"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"batch_size": 64}
@@ -34,7 +35,7 @@ class FullSoftmax(ListLoss):
     tau: float = param(0.15, "temperature; smaller weighs hard negatives more", above=0, grid=(0.05, 0.1, 0.15, 0.2))
     mask: bool = param(False, "leave the user's other positives out of the denominator")
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Keep the number of train items of the average user with any."""
         self.mean_positives = len(train) / max(int((train.user_counts > 0).sum()), 1)
 

@@ -34,6 +34,7 @@ class GBCE(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "pointwise"
     paper = "Petrov and Macdonald, RecSys 2023, arXiv 2308.07192"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {
@@ -52,7 +53,7 @@ class GBCE(Loss):
         grid=(0.0, 0.5, 0.75, 0.9, 1.0),
     )
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Note how many items can be negatives of a positive: all others."""
         self.n_others = max(train.n_items - 1, 1)
 

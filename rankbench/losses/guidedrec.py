@@ -30,22 +30,23 @@ class GuidedRec(Loss):
     cosines, and learning rates of .1 to .001. The released code takes three steps a batch: the model's on the pointwise
     loss, the network's, the model's on $-E$. Here they are one step on the sum, and w says how much $-E$ counts in it.
 
-    The network starts the same whatever the seed of the training, uniformly within $1/\sqrt{\mathrm{inputs}}$ of 0. It
-    is no function of the set of negatives: their order matters to it.
+    The network starts uniformly within $1/\sqrt{\mathrm{inputs}}$ of 0. It is no function of the set of negatives:
+    their order matters to it.
 
     Paper: Rashed, Grabocka, Schmidt-Thieme. A Guided Learning Approach for Item Recommendation via Surrogate Loss
     Learning. SIGIR 2021.
     """
 
+    family = "listwise"
     paper = "Rashed et al., SIGIR 2021"
     recipe: ClassVar[Mapping[str, Value]] = {"negatives": 9}
 
     list_size: int = param(10, "items in the list of the surrogate, n", at_least=2)
     guidance: float = param(1.0, "weight of the predicted DCG, w", at_least=0, grid=(0.1, 1.0, 10.0))
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Create the surrogate, trained and stored with the model."""
-        self.surrogate = Surrogate(self.list_size, torch.Generator().manual_seed(0))
+        self.surrogate = Surrogate(self.list_size, torch.Generator().manual_seed(seed))
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example."""

@@ -24,6 +24,7 @@ class Hinge(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "margin"
     paper = "Joachims, KDD 2002"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

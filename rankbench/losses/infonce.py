@@ -30,13 +30,14 @@ class InfoNCE(VectorLoss):
     Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations. RecSys 2019.
     """
 
+    family = "softmax"
     paper = "van den Oord et al., 2018, arXiv 1807.03748"
 
     tau: float = param(0.15, "temperature; smaller weighs hard negatives more", above=0, grid=(0.1, 0.15, 0.2, 0.3))
     logq: bool = param(False, "correct for how often an item is met", grid=(False, True))
     mask: bool = param(True, "leave out items that the user has in train")
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Keep the train interactions, to find accidental hits, and the items' shares of them."""
         self.train_interactions = train
         share = np.maximum(train.item_counts, 1) / max(len(train), 1)  # (I,)

@@ -34,6 +34,7 @@ class LambdaLoss(ListLoss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "listwise"
     paper = "Wang et al., CIKM 2018"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

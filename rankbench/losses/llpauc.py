@@ -58,6 +58,7 @@ class LLPAUC(Loss):
     for Recommendation. WWW 2024, arXiv 2403.00844.
     """
 
+    family = "partial AUC"
     paper = "Shi et al., WWW 2024, arXiv 2403.00844"
     recipe: ClassVar[Mapping[str, Value]] = {"init": "xavier"}
 
@@ -68,7 +69,7 @@ class LLPAUC(Loss):
     kappa: float = param(5.0, "sharpness of the smooth [x]+", above=0)
     mode: str = param("min-max", "whether gamma and s+ climb or descend", choices=("min-max", "min-min"))
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Create the scalars (), trained and stored with the model; each is held over its rate."""
         for name, (start, _, _, rate) in SCALARS.items():
             self.register_parameter(name, parameter(torch.tensor(start), rate))

@@ -33,13 +33,14 @@ class MAWU(VectorLoss):
     arXiv 2308.06091.
     """
 
+    family = "alignment"
     paper = "Park et al., CIKM 2023, arXiv 2308.06091"
     recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "weight_decay": 1e-6, "epochs": 100, "init": "xavier"}
 
     gamma_user: float = param(1.0, "weight of the users' uniformity", at_least=0, grid=(0.4, 1.0, 2.0))
     gamma_item: float = param(0.5, "weight of the items' uniformity", at_least=0, grid=(0.1, 0.5, 1.0))
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Create the margins `user_margin` (U,) and `item_margin` (I,), which are trained."""
         self.user_margin = nn.Parameter(torch.full((train.n_users,), 0.5))  # (U,)
         self.item_margin = nn.Parameter(torch.full((train.n_items,), 0.5))  # (I,)

@@ -29,6 +29,7 @@ class MSE(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "pointwise"
     paper = "Hu et al., ICDM 2008"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "init": "xavier", "epochs": 200, "patience": 5}

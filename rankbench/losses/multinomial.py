@@ -25,6 +25,7 @@ class Multinomial(ListLoss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "softmax"
     paper = "Liang et al., WWW 2018, arXiv 1802.05814"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "init": "xavier", "weight_decay": 1e-5, "batch_size": 64}

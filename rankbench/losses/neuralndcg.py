@@ -40,6 +40,7 @@ class NeuralNDCG(Loss):
         UserError: there are more than 512 negatives.
     """
 
+    family = "listwise"
     paper = "Pobrotyn and Bialobrzeski, 2021, arXiv 2102.07831"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"negatives": 32}

@@ -33,6 +33,7 @@ class OPAUC(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "partial AUC"
     paper = "Shi et al., WWW 2023, arXiv 2302.03472"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

@@ -40,6 +40,7 @@ class PSL(Loss):
     Perspective for Recommendation. NeurIPS 2024, arXiv 2411.00163.
     """
 
+    family = "softmax"
     paper = "Yang et al., NeurIPS 2024, arXiv 2411.00163"
     divisible = True
 

@@ -31,6 +31,7 @@ class ScaledCE(Loss):
     Unleashes the Potential of Traditional Sequential Recommenders. 2024, arXiv 2408.14238.
     """
 
+    family = "softmax"
     paper = "Xu et al., 2024, arXiv 2408.14238"
     divisible = True
 
@@ -41,7 +42,7 @@ class ScaledCE(Loss):
         100.0, "weight of a negative; 0: the items per negative", at_least=0, grid=(0.0, 1.0, 10.0, 100.0)
     )
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Note how many items can be negatives of a positive: all others."""
         self.n_others = max(train.n_items - 1, 1)
 

@@ -28,6 +28,7 @@ class SimCE(Loss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "margin"
     paper = "Yang et al., 2024, arXiv 2406.16170"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {

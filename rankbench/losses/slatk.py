@@ -36,6 +36,7 @@ class SLatK(Loss):
     Optimization in Recommender Systems. KDD 2025, arXiv 2508.05673.
     """
 
+    family = "top K"
     paper = "Yang et al., KDD 2025, arXiv 2508.05673"
     divisible = True
 
@@ -47,7 +48,7 @@ class SLatK(Loss):
     refresh_every: int = param(20, "epochs between two refreshes of the thresholds, T", at_least=1, grid=(5, 20))
     detach_weight: bool = param(False, "let no gradient through the weight: another loss than the published one")
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Start with the threshold 0 for every user; `threshold` (U,) is a buffer and is stored with the model."""
         self.threshold: Tensor
         self.register_buffer("threshold", torch.zeros(train.n_users))  # (U,)

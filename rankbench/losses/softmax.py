@@ -50,6 +50,7 @@ class Softmax(Loss):
         UserError: more than one of `incl`, `logq` and `rho` is given.
     """
 
+    family = "softmax"
     paper = "Wu et al., TOIS 2024, arXiv 2201.02327"
     divisible = True
 

@@ -32,6 +32,7 @@ class SogCLR(Loss):
     Batch Does Not Harm Performance. ICML 2022, arXiv 2202.12387.
     """
 
+    family = "softmax"
     paper = "Yuan et al., ICML 2022, arXiv 2202.12387"
 
     tau: float = param(
@@ -41,7 +42,7 @@ class SogCLR(Loss):
         0.9, "weight of the newest step in the average", above=0, at_most=1, grid=(0.1, 0.3, 0.5, 0.7, 0.9)
     )
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         r"""Start without averages: `log_average` (U,) is $\log g_u$, $-\infty$ before the first step of a user."""
         self.log_average: Tensor
         self.register_buffer("log_average", torch.full((train.n_users,), -math.inf))  # (U,)

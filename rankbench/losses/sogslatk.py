@@ -29,6 +29,7 @@ class SogSLatK(SogCLR):
     """
 
     provenance: ClassVar[Literal["paper", "reading"]] = "reading"
+    family = "top K"
     paper = "our reading of the released code of Yang et al., KDD 2025, arXiv 2508.05673"
 
     tau_weight: float = param(
@@ -43,10 +44,10 @@ class SogSLatK(SogCLR):
         threshold: dict[str, Any] = {"k": self.k, "refresh_every": self.refresh_every}
         self.top = SLatK(**threshold)
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Start without averages and with the threshold 0 for every user; both are stored with the model."""
-        super().bind(train)
-        self.top.bind(train)
+        super().bind(train, seed)
+        self.top.bind(train, seed)
 
     def refresh(self, epoch: Epoch) -> None:
         """Set every user's threshold anew before the epochs T, 2T, ..."""

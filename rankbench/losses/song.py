@@ -53,6 +53,7 @@ class SONG(Loss):
         UserError: `threshold_step` or `version` is given without `k`.
     """
 
+    family = "listwise"
     paper = "Qiu et al., ICML 2022, arXiv 2202.12183"
 
     k: int = param(0, "the K of NDCG@K; 0: all places", at_least=0)
@@ -69,7 +70,7 @@ class SONG(Loss):
             if not self.k and getattr(self, name) != self.params[name].default:
                 raise UserError(f"song: {name} has no effect without k.", self.params["k"].describe())
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Start all averages and thresholds at 0: `average` (nnz,), `threshold` (U,) and `curvature` (U,) are stored.
 
         A pair that is no interaction of the train set has no average to keep and starts from 0 each time.

@@ -38,13 +38,14 @@ class Talos(Loss):
     WWW 2026, arXiv 2601.19276.
     """
 
+    family = "top K"
     paper = "Zhang et al., WWW 2026, arXiv 2601.19276"
 
     tau: float = param(0.1, "temperature", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25, 0.3))
     k: int = param(20, "the K of the metric", at_least=1)
     threshold_rate: float = param(0.01, "learning rate of the thresholds, in that of the model", at_least=1e-6)
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Start with the threshold 0 for every user: `threshold` (U,) holds thresholds over `threshold_rate`."""
         self.n_items = train.n_items
         self.count: Tensor

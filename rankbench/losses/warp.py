@@ -37,6 +37,7 @@ class WARP(Loss):
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
     provenance: ClassVar[Literal["paper", "reading"]] = "reading"
+    family = "margin"
     paper = "our reading of Weston et al., IJCAI 2011"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {
@@ -51,7 +52,7 @@ class WARP(Loss):
     margin: float = param(1.0, "lead that a positive is to have, m", above=0, grid=(0.1, 0.5, 1.0, 2.0))
     weight: str = param("harmonic", "weight of an estimated rank", choices=("harmonic", "log"))
 
-    def bind(self, train: Interactions) -> None:
+    def bind(self, train: Interactions, seed: int) -> None:
         """Note how many items a positive is ranked among."""
         self.n_others = max(train.n_items - 1, 1)
 

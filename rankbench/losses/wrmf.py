@@ -22,6 +22,7 @@ class WRMF(ListLoss):
     """
 
     score: ClassVar[Literal["cosine", "dot"]] = "dot"
+    family = "pointwise"
     paper = "Hu, Koren, Volinsky, ICDM 2008"
     divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"lr": 0.003, "init": "xavier", "weight_decay": 1e-5, "batch_size": 64}

@@ -92,7 +92,7 @@ def baselines_of(engine: EngineStep, loss: Chosen, shape: Shape, threads: int) -
         propagate = _propagation(name, backbone, train)
         if propagate:
             fresh = loss.loss()
-            fresh.bind(train)
+            fresh.bind(train, engine.training.seed)
             user, item = _tables(backbone)  # (U, d), (I, d)
             found[name] = BaselineStep(kind(user, item, fresh, train_spec(shape), propagate), engine, threads)
     return found

@@ -69,7 +69,7 @@ class Training:
         train, spec = self.split.train, self.spec
         generator = torch.Generator().manual_seed(key(self.seed, "init") >> 1)
         self.backbone.bind(train, spec.dim, spec.init, generator)
-        self.loss.bind(train)
+        self.loss.bind(train, key(self.seed, "loss") >> 1)
         self.backbone.to(self.device)
         self.loss.to(self.device)
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]

@@ -26,6 +26,7 @@ def test_list_names_everything_there_is():
     assert {name: entry["sees"] for name, entry in found["losses"].items()} == {
         name: sees_of(registry.find("loss", name)) for name in registry.names("loss")
     }
+    assert all(entry["family"] == registry.find("loss", name).family != "" for name, entry in found["losses"].items())
     for kind, shelf in (("loss", "losses"), ("backbone", "backbones")):
         for name, entry in found[shelf].items():
             assert entry["year"] in registry.find(kind, name).paper

@@ -71,7 +71,7 @@ def build(text: str) -> Loss:
     part = registry.part("loss", text)
     loss = registry.find("loss", part.name)(**dict(part.params))
     assert isinstance(loss, Loss)
-    loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, 9))
+    loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, 9), 0)
     if "threshold" in dict(loss.named_buffers()):
         loss.load_state_dict({"threshold": torch.linspace(-0.3, 0.6, N_USERS)}, strict=False)
     return loss.eval()  # so that a call changes no state and can be repeated

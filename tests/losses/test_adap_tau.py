@@ -78,7 +78,7 @@ def naive_sharpness(train, drawn, score, p, warm):
 def test_temperatures_are_those_of_the_definition(params, number, low, block, monkeypatch):
     monkeypatch.setattr(adap_tau, "BLOCK", block)
     loss, train = AdapTau(**params), a_train()
-    loss.bind(train)
+    loss.bind(train, 0)
     epoch, drawn, score = an_epoch(number, train, low=low)
     loss.refresh(epoch)
     common, sharpness = naive_sharpness(train, drawn, score, loss.values(), warm=number < 10)
@@ -88,7 +88,7 @@ def test_temperatures_are_those_of_the_definition(params, number, low, block, mo
 
 def test_a_model_that_has_learnt_nothing_gets_the_least_spread():
     loss, train = AdapTau(warmup=0), a_train()
-    loss.bind(train)
+    loss.bind(train, 0)
     constant = torch.full((train.n_users, train.n_items), 0.3)
     drawn = torch.zeros((train.n_users, 4), dtype=torch.int32)
     loss.refresh(Epoch(3, train, lambda u: drawn[u], lambda u, i: constant[u[:, None], i.long()]))
@@ -98,7 +98,7 @@ def test_a_model_that_has_learnt_nothing_gets_the_least_spread():
 
 def test_the_first_epoch_has_one_temperature_and_later_ones_do_not():
     loss, train = AdapTau(), a_train()
-    loss.bind(train)
+    loss.bind(train, 0)
     want = adap_tau.log_odds(train) / 0.7
     loss.refresh(an_epoch(0, train)[0])
     assert_close(loss.sharpness, torch.full((train.n_users,), want))
@@ -110,7 +110,7 @@ def test_the_first_epoch_has_one_temperature_and_later_ones_do_not():
 
 def test_harder_users_have_a_higher_temperature():
     loss, train = AdapTau(), a_train()
-    loss.bind(train)
+    loss.bind(train, 0)
     loss.refresh(an_epoch(1, train)[0])
     pos, _, log_sum = adap_tau.observe(an_epoch(1, train)[0], torch.device("cpu"))
     known = train.user_counts > 0
@@ -167,5 +167,5 @@ def test_lambert_w_solves_its_equation_from_the_branch_point_to_large_values():
 
 def test_data_that_are_too_dense_are_refused():
     with pytest.raises(UserError, match="57% of all pairs"):
-        AdapTau().bind(a_train([17] * 5))
-    AdapTau().bind(random_interactions(0, 10, 40, 8))
+        AdapTau().bind(a_train([17] * 5), 0)
+    AdapTau().bind(random_interactions(0, 10, 40, 8), 0)

@@ -151,6 +151,6 @@ def test_the_adversary_starts_alike_and_is_stored_with_the_model():
     assert all(torch.equal(x, y) for x, y in zip(one.parameters(), other.parameters(), strict=True))
     assert list(one.state_dict()) == ["user", "item"]
     wide = registry.find("loss", "advinfonce")(adversary_rate=1.0)
-    wide.bind(random_interactions(0, 400, 100, 3))
+    wide.bind(random_interactions(0, 400, 100, 3), 0)
     assert wide.user.std().item() == pytest.approx(math.sqrt(2 / 464), rel=0.02)
     assert wide.item.std().item() == pytest.approx(math.sqrt(2 / 164), rel=0.04)

@@ -26,7 +26,7 @@ each_variant = pytest.mark.parametrize("text", VARIANTS)
 
 def loss_of(text: str):
     loss = build(text)
-    loss.bind(TRAIN)
+    loss.bind(TRAIN, 0)
     return loss
 
 
@@ -139,7 +139,7 @@ def test_multinomial_is_the_number_of_positives_times_the_mean_cross_entropy():
 def test_full_softmax_is_softmax_with_all_other_items_as_negatives():
     train = Interactions.from_pairs(np.zeros(1, int), np.array([4]), 1, N_ITEMS)
     full = build("full-softmax:tau=0.2")
-    full.bind(train)
+    full.bind(train, 0)
     score = torch.rand(1, N_ITEMS, dtype=torch.float64)
     relevant = torch.from_numpy(train.relevant(np.array([0])))
     from loss_cases import of

@@ -14,7 +14,7 @@ from rankbench.data.interactions import Interactions
 
 def with_catalogue(text, n_items):
     loss = build(text)
-    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, n_items))
+    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, n_items), 0)
     return loss
 
 

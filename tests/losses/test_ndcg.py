@@ -44,7 +44,7 @@ def test_approx_ndcg_gradient_is_the_published_one():
 
 def test_approx_ndcg_on_the_scale_of_the_catalogue():
     loss = build("approxndcg:catalogue=true")
-    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 401))
+    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 401), 0)
     loss.tau = 1e-9
     # One of four negatives is above, so about a hundred of the 400 others are.
     assert loss(one(0.5, 0.6, 0.1, 0.2, 0.3)).item() == pytest.approx(-1 / math.log2(102))

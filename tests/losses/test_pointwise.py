@@ -47,7 +47,7 @@ def test_gbce_without_calibration_is_bce(N):
 
 def with_catalogue(text, n_items):
     loss = build(text)
-    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, n_items))
+    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, n_items), 0)
     return loss
 
 

@@ -12,7 +12,7 @@ from rankbench.losses import Epoch, slatk
 
 def bound_to(text, n_users):
     loss = build(text)
-    loss.bind(Interactions.from_pairs(np.arange(n_users), np.zeros(n_users, np.int64), n_users, 1))
+    loss.bind(Interactions.from_pairs(np.arange(n_users), np.zeros(n_users, np.int64), n_users, 1), 0)
     return loss
 
 

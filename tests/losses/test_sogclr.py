@@ -144,7 +144,7 @@ def test_weights_of_scores_far_below_every_threshold_are_finite():
 
 def test_thresholds_are_those_of_slatk():
     loss = SogSLatK(k=3, refresh_every=2)
-    loss.bind(Interactions.from_pairs(torch.arange(10).numpy(), torch.zeros(10).long().numpy(), 10, 1))
+    loss.bind(Interactions.from_pairs(torch.arange(10).numpy(), torch.zeros(10).long().numpy(), 10, 1), 0)
     loss.refresh(epoch_of(1, DEGREES)[0])
     assert not loss.top.threshold.any()
     epoch, drawn, score = epoch_of(2, DEGREES)
@@ -156,8 +156,8 @@ def test_state_travels_with_the_model():
     train = random_interactions(0, N_USERS, 20, 4)
     for make in (SogCLR, SogSLatK):
         loss, other = make(), make()
-        loss.bind(train)
-        other.bind(train)
+        loss.bind(train, 0)
+        other.bind(train, 0)
         loss(batch(0))
         other.load_state_dict(loss.state_dict())
         assert torch.equal(other.log_average, loss.log_average)

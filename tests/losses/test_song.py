@@ -55,7 +55,7 @@ def test_every_pair_of_a_train_set_has_an_average_of_its_own():
     rng = np.random.default_rng(0)
     train = Interactions.from_pairs(rng.integers(0, 30, 200), rng.integers(0, 50, 200), 30, 50)
     loss = SONG(gamma0=1.0)
-    loss.bind(train)
+    loss.bind(train, 0)
     order = torch.from_numpy(rng.permutation(len(train)))
     s = batch(0, len(train), 6, dtype=torch.float32)
     user, item = torch.from_numpy(train.users.astype(np.int64)), torch.from_numpy(train.items.astype(np.int64))
@@ -131,7 +131,7 @@ def test_gradient_of_the_theoretical_form_is_that_of_the_whole_objective():
 def test_thresholds_settle_where_k_items_are_above():
     score = torch.rand(50, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
     loss = SONG(k=8, threshold_step=0.02).train()
-    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 50))
+    loss.bind(Interactions.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 50), 0)
     s = of(score[:1], score[None, 1:], user=torch.zeros(1, dtype=torch.long))
     for _ in range(2000):
         loss(s)
@@ -153,7 +153,7 @@ def test_the_loss_is_over_the_best_dcg_of_the_user(k):
     degrees = [0, 1, 3, 7]
     item = np.concatenate([np.arange(degree) for degree in degrees])
     loss = SONG(k=k)
-    loss.bind(Interactions.from_pairs(np.repeat(np.arange(4), degrees), item, 4, 9))
+    loss.bind(Interactions.from_pairs(np.repeat(np.arange(4), degrees), item, 4, 9), 0)
     places = [max(1, min(degree, k or degree)) for degree in degrees]
     want = [math.fsum(1 / math.log2(1 + r) for r in range(1, n + 1)) for n in places]
     assert_close(loss.best, torch.tensor(want))

@@ -57,7 +57,7 @@ def test_thresholds_descend_on_the_pinball_loss():
     rng = np.random.default_rng(0)
     item = np.concatenate([rng.permutation(M)[:degree] for degree in degrees])
     loss = Talos(k=3, threshold_rate=1.0)
-    loss.bind(Interactions.from_pairs(np.repeat(np.arange(5), degrees), item, 5, M))
+    loss.bind(Interactions.from_pairs(np.repeat(np.arange(5), degrees), item, 5, M), 0)
     loss.threshold.data.copy_(torch.linspace(-0.5, 0.7, 5))
     s = batch(3, 6, N)
     loss(s).mean().backward()
@@ -84,7 +84,7 @@ def test_thresholds_settle_where_k_items_are_above():
     """One user, all items in sight at every step: its two positives and all others as negatives."""
     score = torch.rand(50, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
     loss = Talos(k=8, threshold_rate=0.1)
-    loss.bind(Interactions.from_pairs(np.zeros(2, np.int64), np.arange(2), 1, 50))
+    loss.bind(Interactions.from_pairs(np.zeros(2, np.int64), np.arange(2), 1, 50), 0)
     optimiser = torch.optim.Adam(loss.parameters(), lr=0.05)
     s = of(score[:2], score[2:].expand(2, -1), user=torch.zeros(2, dtype=torch.long))
     for _ in range(400):

@@ -24,7 +24,7 @@ each_variant = pytest.mark.parametrize("text", VARIANTS)
 def loss_of(text: str):
     torch.manual_seed(0)
     loss = build(text)
-    loss.bind(TRAIN)
+    loss.bind(TRAIN, 0)
     if text.startswith("mawu"):
         loss.user_margin.data.uniform_(-0.3, 1.3)
         loss.item_margin.data.uniform_(-0.3, 1.3)

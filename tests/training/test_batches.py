@@ -40,7 +40,7 @@ def test_pieces_of_users_have_the_gradients_of_the_whole_batch(name, monkeypatch
     torch.manual_seed(0)
     train = random_split().train
     loss = registry.find("loss", name)()
-    loss.bind(train)
+    loss.bind(train, 0)
     monkeypatch.setattr(lists, "_PIECE", 7 * train.n_items)  # seven users a piece, the last one smaller
     tables = [torch.randn(n, 6, dtype=torch.float64, requires_grad=True) for n in (train.n_users, train.n_items)]
     user = torch.randperm(train.n_users)[:30]
