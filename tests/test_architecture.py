@@ -19,7 +19,7 @@ LAYERS = [
     {"training.*", "training"},
     {"results.store", "results.documents", "results"},
     {"runner", "results.*"},
-    {"plan", "report.*", "report", "speed.*", "speed"},
+    {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed"},
     {"cli.*", "cli", "__main__"},
 ]
 SOURCES = sorted(ROOT.rglob("*.py"))

@@ -13,6 +13,7 @@ from rankbench.cli.console import notes, show_error
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
 from rankbench.cli.report import report
+from rankbench.cli.reproduce import reproduce
 from rankbench.cli.run import run
 from rankbench.cli.show import show
 from rankbench.cli.speed import speed
@@ -46,6 +47,7 @@ def _root(
 app.command("fetch")(fetch)
 app.command("run")(run)
 app.command("report")(report)
+app.command("reproduce")(reproduce)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("speed")(speed)
@@ -68,7 +70,7 @@ def main() -> None:
         show_error(error)
         sys.exit(2)
     except Interrupted:
-        goes_on = " The same command goes on from here." if {"run", "fetch"} & set(sys.argv[1:2]) else ""
+        goes_on = " The same command goes on from here." if {"run", "fetch", "reproduce"} & set(sys.argv[1:2]) else ""
         notes().print(f"Stopped.{goes_on}")
         sys.exit(130)
     except BrokenPipeError:  # `rankbench report | head`: the reader has gone, there is nobody to tell

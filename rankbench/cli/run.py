@@ -114,14 +114,14 @@ def run(
     store = Store(runs)
     request = _request(loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid)
     plan(request, [])  # names and parameters are checked before any data are touched
-    splits = _splits(data, dataset, split, mirror)
+    splits = splits_of(data, dataset, split, mirror)
     for prepared in splits:
         check_split(prepared)
     jobs = plan(request, splits)
     if dry_run:
         running.show_plan(jobs, store, json)
         return
-    _use_threads(threads)
+    use_threads(threads)
     finished = running.make(jobs, store, where, force)
     running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(jobs):
@@ -137,7 +137,7 @@ def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary:
     return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid)
 
 
-def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
+def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
     """Return the splits asked for, prepared now if they are missing; all names are checked first."""
     from rankbench.cli.fetch import Reporter
     from rankbench.data.catalog import find_dataset
@@ -154,7 +154,8 @@ def _splits(data: Path | None, datasets: str, protocols: str, mirror: str | None
         return [ensure_split(data or default_data_folder(), d, p, mirror, reporter.show) for d, p in wanted]
 
 
-def _use_threads(threads: int | None) -> None:
+def use_threads(threads: int | None) -> None:
+    """Let the engine have some threads, all processors if none are given."""
     from rankbench.parallel import available_threads, set_threads
 
     set_threads(threads or available_threads())

@@ -55,7 +55,7 @@ def draw(table: Table, console: Console) -> None:
 
 def _dropped(table: Table, fit: _Fit) -> str:
     headings = [column.heading for column in table.columns if not fit.keeps(column)]
-    return f"No room for {', '.join(headings)}: widen the terminal, or use --csv." if headings else ""
+    return f"No room for {', '.join(headings)}: widen the terminal, or use --json." if headings else ""
 
 
 def _fit(table: Table, console: Console, width: int) -> _Fit:

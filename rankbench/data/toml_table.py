@@ -66,6 +66,13 @@ class TomlTable:
         """Return a number, or None if the key is not there."""
         return float(self._typed(key, float)) if key in self._values else None
 
+    def one_or_more(self, key: str) -> tuple[Any, ...]:
+        """Return the values of a list that is not empty, or a single value, of whatever type."""
+        value = self._values[key]
+        if value == []:
+            raise self.wrong(key, "a value or a list of some", value)
+        return tuple(value) if isinstance(value, list) else (value,)
+
     def table(self, key: str) -> TomlTable:
         """Return the table under a key."""
         return TomlTable(self._file, self._text, (*self._path, key), self._typed(key, dict))

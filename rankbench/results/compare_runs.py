@@ -90,7 +90,7 @@ def read_runs(store: Store) -> list[Run]:
     Raises:
         UserError: a run's documents cannot be read.
     """
-    return [_run(stored) for stored in store.runs()]
+    return [run_of(stored) for stored in store.runs()]
 
 
 def setting_of(runs: Iterable[Run], numbers: int | None = None) -> Setting:
@@ -108,7 +108,12 @@ def setting_of(runs: Iterable[Run], numbers: int | None = None) -> Setting:
     return Setting(runs[0].dataset, runs[0].protocol, shown[1], shown[0], same, left_out)
 
 
-def _run(stored: StoredRun) -> Run:
+def run_of(stored: StoredRun) -> Run:
+    """Return what the report knows of one finished run.
+
+    Raises:
+        UserError: its documents cannot be read.
+    """
     spec, outcome = stored.spec, stored.outcome
     try:
         return Run(
