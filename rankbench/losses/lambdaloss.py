@@ -54,7 +54,7 @@ class LambdaLoss(ListLoss):
 
     def forward(self, s: Lists) -> Tensor:
         """Return the weighted pairwise loss (B,) of each user."""
-        rank = ranks(s.score.detach())  # (B, I)
+        rank = ranks(s.score)  # (B, I)
         return torch.stack([self.of_user(*user) for user in zip(s.score, rank, s.relevant, strict=True)])  # (B,)
 
     def of_user(self, score: Tensor, rank: Tensor, relevant: Tensor) -> Tensor:

@@ -146,3 +146,15 @@ def test_without_margins_mawu_is_the_negative_cosine():
     cosine_ = (s.user_vec * s.item_vec).sum(dim=1)
     least = 1 - torch.sigmoid(torch.tensor(2.0)).item()
     assert_close(loss(s), -torch.cos((torch.acos(cosine_) + least).clamp_max(math.pi)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("cosine", [1.0, -1.0])
+def test_mawu_at_angles_of_nought_and_pi(cosine):
+    loss, s = loss_of("mawu:gamma_user=0,gamma_item=0"), vectors(6)
+    user_vec = s.user_vec.detach().clone().requires_grad_()
+    item_vec = (cosine * s.user_vec).detach().clone().requires_grad_()
+    value = loss(Vectors(user_vec, item_vec, s.catalogue, s.user, s.item))
+    assert all(g.isfinite().all() for g in torch.autograd.grad(value.mean(), (user_vec, item_vec)))
+    margin = 1 - torch.sigmoid(loss.user_margin[s.user].clamp(0, 1) + loss.item_margin[s.item].clamp(0, 1))
+    want = -torch.cos(margin) if cosine > 0 else torch.ones_like(margin)  # beyond pi the angle stays pi
+    assert_close(value, want.double(), rtol=0, atol=3e-3)
