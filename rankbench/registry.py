@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -109,9 +110,15 @@ def find(kind: Kind, name: str) -> type[Configurable]:
 
 def part(kind: Kind, text: str) -> Part:
     """Return the `Part` that `text`, such as `softmax:tau=0.1`, stands for, its parameters checked and filled in."""
+    owner, name, typed = read(kind, text)
+    return part_of(owner, name, typed)
+
+
+def read(kind: Kind, text: str) -> tuple[type[Configurable], str, dict[str, Value]]:
+    """Return the class, the name and the checked parameters that `text` gives; nothing is filled in or made."""
     name, typed = read_part(text)
     owner = find(kind, name)
-    return part_of(owner, name, {key: _typed_value(owner, name, key, value) for key, value in typed.items()})
+    return owner, name, {key: _typed_value(owner, name, key, value) for key, value in typed.items()}
 
 
 def part_of(owner: type[Configurable], name: str, params: dict[str, Value]) -> Part:
@@ -196,7 +203,9 @@ def _load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path.absolute())]
+        where = f" in line {lines[-1]}" if lines else ""
         raise UserError(
-            f"{str(path)!r} cannot be loaded: {type(error).__name__}: {error}.", "Mend the file."
+            f"{str(path)!r} cannot be loaded: {type(error).__name__}{where}: {error}.", "Mend the file."
         ) from error
     return module

@@ -12,18 +12,25 @@ LAYERS = [
     {"errors"},
     {"params", "randomness", "memory"},
     {"spec", "parallel"},
-    {"data.interactions", "data.progress", "data.toml_table"},
+    {"data.interactions", "data.progress", "data.toml_table", "data.protocols.filter", "data.protocols.grammar"},
     {"data.catalog", "losses", "backbones", "rowwise", "minimax"},
     {"registry", "sampling", "sampling.*", "sparse", "scoring", "scoring.*", "losses.*", "backbones.*"},
+    {"gradient.*", "gradient"},
     {"data.*", "evaluation.*", "evaluation"},
     {"training.*", "training"},
     {"results.store", "results.documents", "results"},
     {"runner", "results.*"},
-    {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed"},
+    {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed", "contract.*", "contract"},
     {"cli.*", "cli", "__main__"},
 ]
 SOURCES = sorted(ROOT.rglob("*.py"))
-BARRED = {"rich": ("cli",), "typer": ("cli",), "polars": ("cli", "data", "results", "report"), "httpx": ("data",)}
+BARRED = {
+    "rich": ("cli",),
+    "typer": ("cli",),
+    "polars": ("cli", "data", "results", "report"),
+    "httpx": ("data",),
+    "matplotlib": ("gradient",),
+}
 
 
 def name_of(path: Path) -> str:

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from rankbench import __version__
+from rankbench.cli.check import check
 from rankbench.cli.console import notes, show_error
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
+from rankbench.cli.new_loss import new_loss
 from rankbench.cli.report import report
 from rankbench.cli.reproduce import reproduce
 from rankbench.cli.run import run
@@ -51,6 +53,8 @@ app.command("reproduce")(reproduce)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("speed")(speed)
+app.command("new-loss")(new_loss)
+app.command("check")(check)
 
 
 class Interrupted(BaseException):

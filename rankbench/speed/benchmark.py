@@ -89,8 +89,10 @@ def read_parts(text: str) -> tuple[str, ...]:
 
 
 def read_losses(text: str) -> tuple[Chosen, ...]:
-    """Return the losses of `softmax,dsl:gamma=0`; raise UserError if one is unknown."""
+    """Return the losses of `softmax,dsl:gamma=0`; raise UserError if one is unknown or sees no negatives."""
     chosen = [Chosen("loss", name) for name in split_parts(text)]
+    for loss in chosen:
+        loss.loss()
     return tuple({loss.label: loss for loss in chosen}.values())
 
 

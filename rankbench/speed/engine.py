@@ -14,7 +14,7 @@ from rankbench.backbones import Backbone
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError
 from rankbench.losses import ListLoss, Loss, Scores, VectorLoss
-from rankbench.params import Configurable
+from rankbench.params import Configurable, Value
 from rankbench.randomness import key
 from rankbench.registry import Kind, find, label, part
 from rankbench.scoring import score, similarity
@@ -54,7 +54,7 @@ class Chosen:
         if isinstance(loss, ListLoss | VectorLoss):
             raise UserError(
                 f"{self.label} sees no sampled negatives, which is what speed is measured with.",
-                "Time a loss on sampled negatives, such as softmax; `rankbench list losses` says what each one sees.",
+                f"`rankbench check {self.label}` times its step beside that of the softmax of its kind.",
             )
         return loss
 
@@ -69,9 +69,10 @@ class Chosen:
         return self._owner()(**dict(part(self.kind, self.text).params))
 
 
-def train_spec(shape: Shape) -> TrainSpec:
-    """Return how a timed training is trained: without end, and without validation."""
+def train_spec(shape: Shape, **others: Value) -> TrainSpec:
+    """Return how a timed training is trained: without end, without validation, and with other values if given."""
     values: dict[str, Any] = {
+        **others,
         "batch_size": shape.batch_size,
         "negatives": shape.negatives,
         "dim": shape.dim,
@@ -81,22 +82,17 @@ def train_spec(shape: Shape) -> TrainSpec:
     return TrainSpec(**values)
 
 
-class EngineStep:
+class Steps:
     """A training whose steps are taken one by one.
 
     Args:
-        split: the data.
-        loss, backbone: what is trained.
-        shape: B, N and d.
+        training: the training; its epochs should not end while it is timed.
+        label: what is trained, for the message if it diverges.
     """
 
-    def __init__(self, split: Split, loss: Chosen, backbone: Chosen, shape: Shape) -> None:
-        self.label, self.shape = loss.label, shape
-        self.training = Training(
-            split, loss.loss(), backbone.backbone(), train_spec(shape), seed=0, device=torch.device("cpu")
-        )
-        self._events = self.training.run()
-        self._count = 0
+    def __init__(self, training: Training, label: str) -> None:
+        self.training, self.label = training, label
+        self._events = training.run()
         self._block = 1
 
     def advance(self) -> None:
@@ -118,6 +114,24 @@ class EngineStep:
         each = (time.perf_counter() - started) / self._block
         self._block = int(min(max(_BLOCK_SECONDS / each, 1), _LARGEST_BLOCK))
         return each
+
+
+class EngineStep(Steps):
+    """The training of a loss on sampled negatives, taken step by step and stage by stage.
+
+    Args:
+        split: the data.
+        loss, backbone: what is trained.
+        shape: B, N and d.
+    """
+
+    def __init__(self, split: Split, loss: Chosen, backbone: Chosen, shape: Shape) -> None:
+        training = Training(
+            split, loss.loss(), backbone.backbone(), train_spec(shape), seed=0, device=torch.device("cpu")
+        )
+        super().__init__(training, loss.label)
+        self.shape = shape
+        self._count = 0
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return random train interactions: their rows (B,), users (B,) and positives (B,), int64."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import naive
 from rankbench import registry
+from rankbench.contract.batches import leaf, scores_of
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores
 
@@ -63,7 +64,7 @@ for family in FAMILIES:
 
 ALL = [text for texts in VARIANTS.values() for text in texts]
 
-N_USERS = 5
+N_USERS, N_ITEMS = 5, 9
 
 
 def build(text: str) -> Loss:
@@ -71,7 +72,7 @@ def build(text: str) -> Loss:
     part = registry.part("loss", text)
     loss = registry.find("loss", part.name)(**dict(part.params))
     assert isinstance(loss, Loss)
-    loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, 9), 0)
+    loss.bind(Interactions.from_pairs(np.arange(N_USERS), np.arange(N_USERS), N_USERS, N_ITEMS), 0)
     if "threshold" in dict(loss.named_buffers()):
         loss.load_state_dict({"threshold": torch.linspace(-0.3, 0.6, N_USERS)}, strict=False)
     return loss.eval()  # so that a call changes no state and can be repeated
@@ -96,9 +97,9 @@ def batch(seed: int = 0, B: int = 6, N: int = 7, *, dtype: torch.dtype = torch.f
         return torch.tensor(rng.uniform(-1, 1, shape), dtype=dtype)
 
     pos, neg, similarity = scores(B) * scale, scores(B, N) * scale, scores(B, N)
-    item = torch.from_numpy(rng.integers(0, 9, (B, N)))
+    item = torch.from_numpy(rng.integers(0, N_ITEMS, (B, N)))
     user = torch.from_numpy(rng.integers(0, N_USERS, B))
-    positive = torch.from_numpy(rng.integers(0, 9, B))
+    positive = torch.from_numpy(rng.integers(0, N_ITEMS, B))
     return of(pos, neg, user=user, similarity=similarity, pos_item=positive, neg_item=item)
 
 
@@ -112,15 +113,14 @@ def of(
     neg_item: Tensor | None = None,
 ) -> Scores:
     """The batch of the given scores; they become leaves that gather gradients."""
-    like = torch.zeros_like(neg) if similarity is None else similarity
-    return Scores(
-        pos=pos.detach().clone().requires_grad_(),
-        neg=neg.detach().clone().requires_grad_(),
+    return scores_of(
+        leaf(pos),
+        leaf(neg),
         user=torch.arange(len(pos)) % N_USERS if user is None else user,
         pos_item=torch.zeros(len(pos), dtype=torch.long) if pos_item is None else pos_item,
         neg_item=torch.zeros(neg.shape, dtype=torch.long) if neg_item is None else neg_item,
-        measure_similarity=lambda: like,
-        log_q=lambda item: torch.log((1.0 + item) / 45).to(pos),  # items 0 to 8
+        similarity=torch.zeros_like(neg) if similarity is None else similarity,
+        n_items=N_ITEMS,
     )
 
 

@@ -124,3 +124,9 @@ def test_requests():
     ):
         with pytest.raises(UserError):
             read(wrong)
+
+
+@pytest.mark.parametrize("name", ["full-softmax", "infonce"])
+def test_losses_that_see_no_negatives_are_refused_before_anything_is_measured(name):
+    with pytest.raises(UserError, match=f"`rankbench check {name}` times its step"):
+        read_losses(f"softmax,{name}")

@@ -1,0 +1,134 @@
+"""`rankbench check LOSS`: what can be checked of a loss without knowing what it should compute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rankbench.contract.verdict import Verdict
+    from rankbench.losses import Loss
+    from rankbench.params import Value
+
+_SIGNS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "noted": ("!", "yellow"), "skipped": ("–", "dim")}
+_SEES = {"negatives": "scores of sampled negatives", "lists": "scores of all items", "vectors": "vectors"}
+
+
+def check(
+    loss: Annotated[
+        str, typer.Argument(help="A file of yours, as in ./my_loss.py or ./my_loss.py:tau=0.1, or the name of a loss.")
+    ],
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time a training step, too.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a loss: shapes, signs, gradients, extremes, state, parameters, speed; exit code 1 if a check fails.
+
+    ✓ is right and ✗ is wrong. ! is unusual: it may be meant, and fails nothing. – says nothing about this loss.
+    """
+    from rankbench.contract.examine import examine
+    from rankbench.parallel import available_threads, set_threads
+    from rankbench.registry import read
+
+    found, name, typed = read("loss", loss)
+    owner = cast("type[Loss]", found)
+    set_threads(available_threads())
+    verdicts = examine(owner, typed, speed=speed)
+    if json:
+        made = list(verdicts)
+        _print_json(loss, owner, typed, made)
+    else:
+        made = _draw(name, owner, typed, verdicts)
+    if any(verdict.mark == "failed" for verdict in made):
+        raise typer.Exit(1)
+
+
+def _print_json(loss: str, owner: type[Loss], typed: dict[str, Value], made: list[Verdict]) -> None:
+    import json
+    from dataclasses import asdict
+
+    from rankbench.contract.subject import Subject
+
+    subject = Subject(owner, typed)
+    document: dict[str, Any] = {
+        "loss": loss,
+        "class": owner.__name__,
+        "sees": subject.sees,
+        "parameters": subject.values,
+        "ok": all(verdict.mark != "failed" for verdict in made),
+        "checks": [asdict(verdict) for verdict in made],
+    }
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _draw(name: str, owner: type[Loss], typed: dict[str, Value], verdicts: Iterator[Verdict]) -> list[Verdict]:
+    """Print verdicts as they are made, those not made for want of others in one line, and the count."""
+    from rich.text import Text
+
+    from rankbench.cli.console import results
+    from rankbench.contract.subject import Subject
+    from rankbench.spec import spell
+
+    console = results()
+    sees = _SEES[Subject(owner, typed).sees]
+    console.print(Text.assemble((spell(name, typed), "bold"), f"  {owner.__name__}, on {sees}"), soft_wrap=True)
+    made: list[Verdict] = []
+    group, waiting = "", 0
+    for verdict in verdicts:
+        made.append(verdict)
+        if verdict.mark == "skipped" and verdict.got.startswith("needs "):
+            waiting += 1
+            continue
+        if verdict.group != group:
+            group = verdict.group
+            console.print(Text(f"\n{group}", style="bold"))
+        _print(console, verdict)
+    _count(console, made, waiting)
+    return made
+
+
+def _print(console: Console, verdict: Verdict) -> None:
+    """Print a verdict in a line, and what there is to say about it in lines below."""
+    sign, style = _SIGNS[verdict.mark]
+    aside = verdict.mark in ("passed", "skipped")
+    title = f"{verdict.title}: {verdict.got}" if verdict.got and aside else verdict.title
+    _wrapped(console, sign, style, title, "dim" if verdict.mark == "skipped" else "", 2)
+    found = "got" if verdict.expected else "found"
+    below = {"expected": verdict.expected, found: "" if aside else verdict.got, "hint": verdict.hint}
+    for label, text in below.items():
+        if text:
+            _wrapped(console, f"{label:<8}", "dim", text, "", 4)
+
+
+def _wrapped(console: Console, label: str, label_style: str, text: str, style: str, indent: int) -> None:
+    """Print a label and a text that wraps under itself, without spaces at the ends of lines."""
+    from rich.text import Text
+
+    from rankbench.cli.tables import CAPTION
+
+    margin = " " * (indent + len(label) + 1)
+    lines = wrap(text, min(console.width, CAPTION) - len(margin), break_on_hyphens=False)
+    first = Text.assemble(" " * indent, (label, label_style), " ", (lines[0], style))
+    for line in (first, *(Text(margin + line, style=style) for line in lines[1:])):
+        console.print(line, soft_wrap=True)
+
+
+def _count(console: Console, made: list[Verdict], waiting: int) -> None:
+    from rich.text import Text
+
+    count = Counter(verdict.mark for verdict in made)
+    parts = [
+        (f"{count['passed']} passed", "green"),
+        (f"{count['failed']} failed", "bold red" if count["failed"] else ""),
+        (f"{count['noted']} noted", "yellow" if count["noted"] else ""),
+    ]
+    text = Text("\n")
+    for i, (words, style) in enumerate(parts):
+        text.append(", " * bool(i)).append(words, style=style)
+    text.append(f", {waiting} not made for want of those that failed." if waiting else ".")
+    console.print(text)
