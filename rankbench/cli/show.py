@@ -1,88 +1,149 @@
-"""`rankbench show NAME`: what a loss, a backbone, a metric or a data set is."""
+"""`rankbench show NAME...`: what a loss, a backbone, a metric or a data set is."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rankbench.params import Configurable
+    from rankbench.params import Configurable, Value
     from rankbench.registry import Kind
+
+PLOT = "Plot"
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A loss, backbone, metric, data set, or your own file ./my_loss.py.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            help="Losses and backbones, with parameters as in softmax:tau=0.2 or as your own file ./my_loss.py; "
+            "metrics; data sets.",
+        ),
+    ],
+    plot: Annotated[
+        bool,
+        typer.Option(
+            "--plot", help="Draw the weight that losses give a negative as its score moves.", rich_help_panel=PLOT
+        ),
+    ] = False,
+    share: Annotated[
+        bool,
+        typer.Option(
+            "--share",
+            help="Draw the share of the push on all negatives, in decades; where a loss is trained with one, of 1000.",
+            rich_help_panel=PLOT,
+        ),
+    ] = False,
+    negatives: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Negatives of the example, N; left out, those of the loss's training.", rich_help_panel=PLOT
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a .png, .svg or .pdf instead; needs matplotlib.", rich_help_panel=PLOT
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Describe a loss, a backbone, a metric or a data set: formula, paper, parameters with default and grid."""
+    """Describe losses, backbones, metrics and data sets, or plot what losses do: formula, paper, parameters, grid."""
     import json as writer
 
-    described = describe(name)
-    if json:
-        typer.echo(writer.dumps(described, indent=2, ensure_ascii=False))
+    from rankbench.errors import UserError
+    from rankbench.spec import split_parts
+
+    words = [part for word in names for part in split_parts(word)]
+    if plot:
+        from rankbench.cli.show_curves import show_curves
+
+        show_curves(words, share, negatives, out, json)
         return
-    _draw(described)
+    for option, value in (("--share", share), ("--negatives", negatives), ("--out", out)):
+        if value:
+            raise UserError(f"{option} goes with --plot.", f"rankbench show {' '.join(names)} --plot {option} ...")
+    described = [describe(word) for word in words]
+    if json:
+        shown = described[0] if len(described) == 1 else described
+        typer.echo(writer.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    for number, one in enumerate(described):
+        if number:
+            typer.echo("\n")
+        _draw(one)
 
 
-def describe(name: str) -> dict[str, Any]:
-    """Return what is known of a name as plain data.
+def describe(text: str) -> dict[str, Any]:
+    """Return what is known of a name, or of a name with parameters, as plain data.
 
     Raises:
-        UserError: nothing has that name.
+        UserError: nothing has that name, or it has no such parameters.
     """
     from rankbench.data.catalog import load_catalog
-    from rankbench.errors import unknown
+    from rankbench.errors import UserError, unknown
     from rankbench.evaluation.metrics import METRICS, TITLES
     from rankbench.registry import names
+    from rankbench.spec import read_part
 
+    name, typed = read_part(text)
     kinds: tuple[Kind, ...] = ("loss", "backbone")
     for kind in kinds:
         if name in names(kind) or (kind == "loss" and name.endswith(".py")):
-            return _part(kind, name)
-    if name.lower().replace("-", "_") in METRICS:
-        key = name.lower().replace("-", "_")
-        return {"kind": "metric", "name": TITLES[key], "text": inspect.getdoc(METRICS[key])}
+            return _part(kind, text)
+    key = name.lower().replace("-", "_")
     catalog = load_catalog()
-    if name in catalog:
-        return _dataset(name)
-    known = [*names("loss"), *names("backbone"), *METRICS, *catalog]
-    raise unknown("name", name, known, "`rankbench list` lists losses, backbones and data sets.")
+    if key not in METRICS and name not in catalog:
+        known = [*names("loss"), *names("backbone"), *METRICS, *catalog]
+        raise unknown("name", name, known, "`rankbench list` lists losses, backbones and data sets.")
+    if typed:
+        raise UserError(f"{name} has no parameters, got {text!r}.", "Only losses and backbones have any.")
+    if key in METRICS:
+        return {"kind": "metric", "name": TITLES[key], "text": inspect.getdoc(METRICS[key])}
+    return _dataset(name)
 
 
-def _part(kind: Kind, name: str) -> dict[str, Any]:
+def _part(kind: Kind, text: str) -> dict[str, Any]:
     from rankbench.params import Param
-    from rankbench.registry import find
+    from rankbench.registry import find, part
+    from rankbench.spec import read_part
 
-    owner = find(kind, name)
+    name = read_part(text)[0]
+    owner, values = find(kind, name), dict(part(kind, text).params)
 
-    def row(p: Param) -> dict[str, Any]:
-        return {"default": p.default, "range": p.range(), "grid": list(p.grid), "help": p.help}
+    def row(p: Param, value: Value) -> dict[str, Any]:
+        return {"value": value, "default": p.default, "range": p.range(), "grid": list(p.grid), "help": p.help}
 
     found = {
         "kind": kind,
         "name": name,
         "text": inspect.getdoc(owner) or "",
         "paper": getattr(owner, "paper", ""),
-        "parameters": {key: row(p) for key, p in owner.params.items()},
+        "parameters": {key: row(p, values[key]) for key, p in owner.params.items()},
     }
-    if kind == "loss":
-        reading = getattr(owner, "provenance", "paper") == "reading"
-        found["provenance"] = (
-            "our reading: not all of the paper's formulas are known to us" if reading else "the paper's formulas"
-        )
-        found["score"] = getattr(owner, "score", "")
-        found["training"] = _training(owner)
-    return found
+    return {**found, **_of_loss(owner)} if kind == "loss" else found
 
 
-def _training(owner: type[Configurable]) -> dict[str, Any]:
+def _of_loss(owner: type[Configurable]) -> dict[str, Any]:
+    """Return what losses alone have."""
+    from rankbench.losses import ListLoss, VectorLoss
     from rankbench.params import resolve
     from rankbench.spec import TrainSpec
 
-    return resolve(TrainSpec, getattr(owner, "recipe", {}))
+    reading = getattr(owner, "provenance", "paper") == "reading"
+    return {
+        "provenance": (
+            "our reading: not all of the paper's formulas are known to us" if reading else "the paper's formulas"
+        ),
+        "family": getattr(owner, "family", ""),
+        "sees": "lists" if issubclass(owner, ListLoss) else "vectors" if issubclass(owner, VectorLoss) else "negatives",
+        "score": getattr(owner, "score", ""),
+        "training": resolve(TrainSpec, getattr(owner, "recipe", {})),
+    }
 
 
 def _dataset(name: str) -> dict[str, Any]:
@@ -99,46 +160,41 @@ def _dataset(name: str) -> dict[str, Any]:
     }
 
 
-def readable(text: str) -> str:
-    """Return a docstring with its LaTeX formulas in characters that a terminal shows."""
-    from pylatexenc.latex2text import LatexNodes2Text
-
-    convert = LatexNodes2Text(math_mode="text", keep_braced_groups=True).latex_to_text
-
-    def formula(match: re.Match[str]) -> str:
-        return cast(str, convert(match[0])).strip()
-
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(re.sub(r"\$\$?[^$]+\$\$?", formula, paragraph) for paragraph in paragraphs)
-
-
 def _draw(described: dict[str, Any]) -> None:
-    from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     from rankbench.cli.console import results
+    from rankbench.cli.formulas import readable
+    from rankbench.cli.tables import CAPTION
     from rankbench.params import show as spell
 
     console = results()
     console.print(Text.assemble((described["name"], "bold"), f"  {described['kind']}"))
-    console.print(Padding(Text(readable(described["text"])), (1, 0)))
-    for key in ("provenance", "score", "licence"):
-        if described.get(key):
-            console.print(f"[bold]{key.capitalize()}[/]: {described[key]}")
-    if described.get("splits"):
-        console.print(f"[bold]Splits[/]: {', '.join(described['splits'])}")
-    if described.get("counts"):
-        console.print(
-            "[bold]Counts[/]: " + ", ".join(f"{count:,} {what}" for what, count in described["counts"].items())
-        )
-    if described.get("training"):
-        values = "  ".join(f"{key}={spell(value)}" for key, value in described["training"].items())
-        console.print(f"[bold]Training[/]: {values}")
+    console.print()
+    console.print(Text(readable(described["text"], min(console.width, CAPTION))))
+    console.print()
+    lines = {key: described.get(key) for key in ("provenance", "family", "sees", "score", "licence")}
+    lines["splits"] = ", ".join(described.get("splits", ()))
+    lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items())
+    lines["training"] = "  ".join(f"{key}={spell(value)}" for key, value in described.get("training", {}).items())
+    for key, text in lines.items():
+        if text:
+            console.print(Text.assemble((key.capitalize(), "bold"), f": {text}"))
     if described.get("parameters"):
-        table = Table("parameter", "default", "grid", "meaning", box=None, pad_edge=False)
-        for key, p in described["parameters"].items():
-            meaning = p["help"] + (f" ({p['range']})" if p["range"] else "")
-            table.add_row(key, spell(p["default"]), " ".join(spell(v) for v in p["grid"]), meaning)
         console.print()
-        console.print(table)
+        console.print(_parameters(described["parameters"]))
+
+
+def _parameters(parameters: dict[str, dict[str, Any]]) -> Any:
+    """Return the table of parameters, with a column for their values if any is not the default."""
+    from rich.table import Table
+
+    from rankbench.params import show as spell
+
+    typed = any(p["value"] != p["default"] for p in parameters.values())
+    table = Table("parameter", *(["value"] if typed else []), "default", "grid", "meaning", box=None, pad_edge=False)
+    for key, p in parameters.items():
+        meaning = p["help"] + (f" ({p['range']})" if p["range"] else "")
+        values = [spell(p[column]) for column in (["value"] if typed else []) + ["default"]]
+        table.add_row(key, *values, " ".join(spell(v) for v in p["grid"]), meaning)
+    return table

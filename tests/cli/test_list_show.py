@@ -5,7 +5,6 @@ from typer.testing import CliRunner
 
 from rankbench import registry
 from rankbench.cli.app import app
-from rankbench.cli.show import readable
 from rankbench.errors import UserError
 from rankbench.evaluation.metrics import METRICS
 from rankbench.losses import ListLoss, VectorLoss
@@ -93,5 +92,42 @@ def test_an_unknown_name_is_answered_with_the_close_one():
     assert "'softmax'" in result.exception.hint
 
 
-def test_formulas_are_readable():
-    assert readable(r"a $\ell = \log \sum_j \exp(d_j / \tau)$ b") == "a ℓ = log∑_j exp(d_j / τ) b"
+def test_a_loss_shows_its_family_and_what_it_sees():
+    for name, family, sees in (("softmax", "softmax", "negatives"), ("wrmf", "pointwise", "lists")):
+        found = json.loads(output("show", name, "--json"))
+        assert (found["family"], found["sees"]) == (family, sees)
+        text = output("show", name)
+        assert f"Family: {family}\n" in text
+        assert f"Sees: {sees}\n" in text
+    assert "Sees: vectors" in output("show", "infonce")
+    assert "Sees" not in output("show", "mf")
+
+
+def test_typed_parameters_are_shown_beside_their_defaults():
+    found = json.loads(output("show", "softmax:tau=0.2,incl=true", "--json"))
+    assert found["name"] == "softmax"
+    assert {
+        key: (p["value"], p["default"]) for key, p in found["parameters"].items() if p["value"] != p["default"]
+    } == {
+        "tau": (0.2, 0.15),
+        "incl": (True, False),
+    }
+    row = next(line for line in output("show", "softmax:tau=0.2").splitlines() if line.startswith("tau"))
+    assert row.split()[:3] == ["tau", "0.2", "0.15"]
+    assert "value" not in next(line for line in output("show", "softmax").splitlines() if line.startswith("parameter"))
+    assert json.loads(output("show", "lightgcn:layers=3", "--json"))["parameters"]["layers"]["value"] == 3
+
+
+def test_several_names_are_described_one_after_the_other():
+    text = output("show", "bpr", "lightgcn", "ndcg", "online-retail")
+    places = [text.index(f"{name}  {kind}") for name, kind in (("bpr", "loss"), ("lightgcn", "backbone"))]
+    assert places == sorted(places)
+    assert text.index("NDCG") < text.index("online-retail  data set")
+    assert [one["name"] for one in json.loads(output("show", "bpr", "softmax:tau=0.2", "--json"))] == ["bpr", "softmax"]
+
+
+@pytest.mark.parametrize("name", ["ndcg:k=3", "online-retail:split=iid"])
+def test_what_has_no_parameters_takes_none(name):
+    result = CliRunner().invoke(app, ["show", name])
+    assert isinstance(result.exception, UserError)
+    assert "has no parameters" in result.exception.message
