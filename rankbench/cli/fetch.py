@@ -101,7 +101,7 @@ def _make_ready(
 
 
 class Reporter:
-    """Shows notes and, on a terminal, a bar for each download, on stderr."""
+    """Shows notes and, on a terminal, a bar for each download that goes on, on stderr."""
 
     def __init__(self) -> None:
         from rich.progress import (
@@ -125,7 +125,7 @@ class Reporter:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._bar: tuple[str, TaskID] | None = None
+        self._bar_of: dict[str, TaskID] = {}
         self._said: set[str] = set()
         self._stack = ExitStack()
 
@@ -137,17 +137,19 @@ class Reporter:
         self._stack.close()
 
     def show(self, event: Event) -> None:
-        """Print a note or move the bar of a download."""
-        from rankbench.data.progress import Note
+        """Print a note, move the bar of a download or take it away."""
+        from rankbench.data.progress import Ended, Note
 
         if isinstance(event, Note):
             self.say(event.text)
-            return
-        if self._bar is None or self._bar[0] != event.name:
-            if self._bar:
-                self._bars.remove_task(self._bar[1])
-            self._bar = event.name, self._bars.add_task(event.name, total=event.total)
-        self._bars.update(self._bar[1], completed=event.done)
+        elif isinstance(event, Ended):
+            if event.name in self._bar_of:
+                self._bars.remove_task(self._bar_of.pop(event.name))
+        elif event.name not in self._bar_of:
+            # what a resumed download has already must not count as speed
+            self._bar_of[event.name] = self._bars.add_task(event.name, total=event.total, completed=event.done)
+        else:
+            self._bars.update(self._bar_of[event.name], total=event.total, completed=event.done)
 
     def say(self, text: str) -> None:
         """Print a note, once."""

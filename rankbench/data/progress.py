@@ -18,15 +18,26 @@ class Download:
     Args:
         name: what is loaded.
         done: bytes so far.
-        total: bytes of the whole.
+        total: bytes of the whole, None when nobody says.
     """
 
     name: str
     done: int
-    total: int
+    total: int | None
 
 
-Event = Note | Download
+@dataclass(frozen=True)
+class Ended:
+    """A download is over, whole or given up.
+
+    Args:
+        name: what was loaded.
+    """
+
+    name: str
+
+
+Event = Note | Download | Ended
 Progress = Callable[[Event], None]
 
 

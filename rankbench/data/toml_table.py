@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rankbench.errors import UserError, unknown
 
-_NOUN = {str: "a text in quotes", int: "a whole number", float: "a number", dict: "a table"}
+_NOUN = {
+    str: "a text in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class TomlTable:
@@ -65,6 +72,35 @@ class TomlTable:
     def number(self, key: str) -> float | None:
         """Return a number, or None if the key is not there."""
         return float(self._typed(key, float)) if key in self._values else None
+
+    def has(self, key: str) -> bool:
+        """Return whether a key is there."""
+        return key in self._values
+
+    def flag(self, key: str) -> bool:
+        """Return true or false."""
+        value: bool = self._typed(key, bool)
+        return value
+
+    def texts(self, key: str, pattern: str, expected: str) -> tuple[str, ...]:
+        """Return a list of texts, at least one, each of which fully matches `pattern`."""
+        values = self._typed(key, list)
+        if not values or not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values):
+            raise self.wrong(key, f"a list of {expected}", values)
+        return tuple(values)
+
+    def path(self, key: str) -> PurePosixPath:
+        """Return a path that stays below where it begins."""
+        path = PurePosixPath(self.text(key, r"[\w. /-]+", "a relative path"))
+        if path.is_absolute() or ".." in path.parts:
+            raise self.wrong(key, "a relative path without '..'", str(path))
+        return path
+
+    def name_or_position(self, key: str) -> str | int:
+        """Return a text that is not empty, or a whole number of at least 1."""
+        if isinstance(self._values.get(key), str):
+            return self.text(key)
+        return self.whole(key)
 
     def one_or_more(self, key: str) -> tuple[Any, ...]:
         """Return the values of a list that is not empty, or a single value, of whatever type."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faulty_server import Server, faulty_server
 from small_archive import archive_files, small_dataset, write_archive
 
 from rankbench.data.catalog import Dataset
@@ -32,3 +34,13 @@ def small(tmp_path) -> tuple[Dataset, Path]:
     mirror = tmp_path / "mirror"
     write_archive(mirror / "iid" / "small.zip", archive_files())
     return small_dataset(mirror), mirror
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    """A web server on this machine, reached without the proxies of the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with faulty_server() as running:
+        yield running

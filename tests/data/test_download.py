@@ -1,70 +1,19 @@
-import errno
-import functools
+"""Loading one file: sources, verification, errors; the faults of servers are in the files beside this one."""
+
 import shutil
-import threading
+import subprocess
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from hashlib import md5, sha1, sha256
+from pathlib import PurePosixPath
 
-import httpx
 import pytest
+from download_cases import CONTENT, files_in, notes, remote
+from faulty_server import QUICK
 
-from rankbench.data import download
-from rankbench.data.download import ensure_archive
-from rankbench.data.progress import Download, Note
+from rankbench import __version__
+from rankbench.data.download import ensure_archive, ensure_file, remote_of, sha256_of
+from rankbench.data.progress import Download, Ended
 from rankbench.errors import UserError
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy_no_pause(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "PAUSE", 0.0)
-
-
-@pytest.fixture
-def serve():
-    """Start servers on this machine that end with the test."""
-    servers = []
-
-    def start(handler) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def answering(*answers):
-    """Return a handler that gives (status, body, announced length) in turn, the last for ever."""
-    left = list(answers)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, body, length = left.pop(0) if len(left) > 1 else left[0]
-            self.send_response(status)
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
 def test_from_a_folder(small, tmp_path):
@@ -73,144 +22,217 @@ def test_from_a_folder(small, tmp_path):
     file = ensure_archive(source, tmp_path / "archives", str(mirror), events.append)
     assert file == tmp_path / "archives" / "iid" / "small.zip"
     assert file.read_bytes() == (mirror / "iid" / "small.zip").read_bytes()
-    assert events[0] == Download("small", 0, source.bytes)
-    assert events[-1] == Download("small", source.bytes, source.bytes)
+    name, size = "iid/small.zip", source.bytes
+    assert events == [Download(name, 0, size), Download(name, size, size), Ended(name)]
+    assert files_in(tmp_path / "archives") == ["iid/small.zip"]
     events.clear()
     assert ensure_archive(source, tmp_path / "archives", None, events.append) == file
     assert events == []
 
 
-def test_from_a_url(small, tmp_path, serve):
-    dataset, mirror = small
-    url = serve(functools.partial(Quiet, directory=mirror))
-    file = ensure_archive(dataset.published["iid"], tmp_path / "archives", f"{url}/")
-    assert file.read_bytes() == (mirror / "iid" / "small.zip").read_bytes()
+def test_from_a_url(server, tmp_path):
+    url, events = server.put("/data.bin", CONTENT), []
+    file = ensure_file(remote(url), tmp_path, progress=events.append)
+    assert file.read_bytes() == CONTENT
+    assert files_in(tmp_path) == ["set/data.bin"]
+    done = [event for event in events if isinstance(event, Download)]
+    assert done[0] == Download("set/data.bin", 0, len(CONTENT))
+    assert done[-1] == Download("set/data.bin", len(CONTENT), len(CONTENT))
+    assert events[-1] == Ended("set/data.bin")
+    (request,) = server.requests
+    assert request.headers["user-agent"] == f"rankbench/{__version__}"
+    assert request.headers["accept-encoding"] == "identity"
+    assert "range" not in request.headers
 
 
-def test_from_its_origin_when_the_mirror_has_it_not(small, tmp_path, serve):
-    dataset, mirror = small
-    url, notes = serve(functools.partial(Quiet, directory=mirror)), []
-    source = replace(dataset.published["iid"], url=f"{url}/iid/small.zip")
+def test_what_is_there_and_right_needs_no_network_and_no_lock(server, tmp_path):
+    file = remote(server.put("/data.bin", CONTENT))
+    ensure_file(file, tmp_path)
+    for lock in tmp_path.rglob(".lock-*"):
+        lock.unlink()
+    server.requests.clear()
+    ensure_file(file, tmp_path, mirror="no mirror is needed")
+    assert server.requests == []
+    assert not list(tmp_path.rglob(".lock-*"))
+
+
+def test_a_mirror_on_the_web_is_tried_first_and_its_name_is_quoted(server, tmp_path):
+    server.put("/mirror/a set/data.bin", CONTENT)
+    origin = server.put("/data.bin", CONTENT)
+    file = replace(remote(origin), path=PurePosixPath("a set/data.bin"))
+    ensure_file(file, tmp_path, mirror=f"{server.url}/mirror/", patience=QUICK)
+    assert [request.path for request in server.requests] == ["/mirror/a set/data.bin"]
+
+
+def test_from_the_next_source_when_one_has_it_not(server, tmp_path):
     (tmp_path / "empty").mkdir()
-    empty = serve(functools.partial(Quiet, directory=tmp_path / "empty"))
-    for number, other in enumerate((str(tmp_path / "empty"), empty)):
-        assert ensure_archive(source, tmp_path / f"archives{number}", other, notes.append).is_file()
-    told = [event.text for event in notes if isinstance(event, Note)]
-    assert [text.split(";")[0] for text in told] == [
-        f"The mirror {other} has no iid/small.zip" for other in (tmp_path / "empty", empty)
+    origin = server.put("/data.bin", CONTENT)
+    for number, mirror in enumerate((str(tmp_path / "empty"), f"{server.url}/mirror")):
+        events = []
+        ensure_file(remote(f"{server.url}/gone", origin), tmp_path / f"{number}", mirror=mirror, progress=events.append)
+        missing = ["not there", "404 Not Found"][number]
+        assert notes(events) == [
+            f"{mirror}/set/data.bin: {missing}; trying {server.url}/gone.",
+            f"{server.url}/gone: 404 Not Found; trying {origin}.",
+        ]
+
+
+def test_the_error_names_all_sources_with_their_reasons(server, tmp_path):
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "data.bin").write_bytes(CONTENT[:-1])
+    flipped = server.put("/flipped", b"\1" + CONTENT[1:])
+    refused = server.put("/refused", refusals=[403])
+    with pytest.raises(UserError) as caught:
+        ensure_file(remote(flipped, refused), tmp_path / "cache", mirror=str(tmp_path / "mirror"), patience=QUICK)
+    got = sha256(b"\1" + CONTENT[1:]).hexdigest()
+    assert caught.value.message.splitlines() == [
+        "set/data.bin cannot be loaded:",
+        f"  {tmp_path / 'mirror' / 'set' / 'data.bin'}: expected 300,000 bytes, got 299,999",
+        f"  {flipped}: expected sha256 {sha256(CONTENT).hexdigest()}, got {got}; nothing of it was kept",
+        f"  {refused}: 403 Forbidden",
     ]
+    assert "--mirror DIR-or-URL" in caught.value.hint
+    assert "--from PATH" in caught.value.hint
+    assert files_in(tmp_path / "cache") == []
+    assert (tmp_path / "mirror" / "set" / "data.bin").read_bytes() == CONTENT[:-1]
 
 
-def test_a_damaged_archive_in_the_cache_is_fetched_again(small, tmp_path):
-    dataset, mirror = small
-    file = ensure_archive(dataset.published["iid"], tmp_path / "archives", str(mirror))
-    file.write_bytes(b"x" * dataset.published["iid"].bytes)
-    notes = []
-    ensure_archive(dataset.published["iid"], tmp_path / "archives", str(mirror), notes.append)
-    assert file.read_bytes() == (mirror / "iid" / "small.zip").read_bytes()
-    assert "is damaged; it is fetched again" in notes[0].text
+def test_without_an_address(tmp_path):
+    for mirror, expected in ((None, r"set/data\.bin has no address"), (str(tmp_path), "not there")):
+        with pytest.raises(UserError, match=expected) as caught:
+            ensure_file(remote(), tmp_path, mirror=mirror)
+        assert "--from PATH" in caught.value.hint
+        assert "--mirror DIR-or-URL" in caught.value.hint
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(server, tmp_path):
+    file = remote(server.put("/data.bin", CONTENT))
+    cached, events = ensure_file(file, tmp_path), []
+    for damaged in (b"x" * len(CONTENT), CONTENT[:-1], b""):
+        cached.write_bytes(damaged)
+        events.clear()
+        assert ensure_file(file, tmp_path, progress=events.append).read_bytes() == CONTENT
+        assert notes(events)[0].startswith(f"{cached} is damaged (expected ")
+        assert notes(events)[0].endswith("; it is fetched again.")
 
 
 @pytest.mark.parametrize("kind", ["changed", "cut", "longer", "empty"])
-def test_wrong_content_is_deleted_and_said(small, tmp_path, kind):
+@pytest.mark.parametrize("place", ["folder", "web"])
+def test_wrong_content_is_not_kept_and_said(small, server, tmp_path, kind, place):
     dataset, mirror = small
     copy, source = mirror / "iid" / "small.zip", dataset.published["iid"]
     right = copy.read_bytes()
-    copy.write_bytes({"changed": b"X" + right[1:], "cut": right[:-9], "longer": right + b"x", "empty": b""}[kind])
+    wrong = {"changed": b"X" + right[1:], "cut": right[:-9], "longer": right + b"x", "empty": b""}[kind]
+    copy.write_bytes(wrong)
+    url = server.put("/small.zip", wrong)
+    file = replace(remote_of(source), urls=(url,) if place == "web" else ())
+    origin, events = None if place == "web" else str(mirror), []
     with pytest.raises(UserError) as caught:
-        ensure_archive(source, tmp_path / "archives", str(mirror))
+        ensure_file(file, tmp_path / "archives", mirror=origin, patience=QUICK, progress=events.append)
     expected = {
-        "changed": f"expected sha256 {source.sha256}, got ",
-        "cut": f"expected {source.bytes:,} bytes, got {source.bytes - 9:,}.",
-        "longer": f"expected {source.bytes:,} bytes, got more.",
-        "empty": f"expected {source.bytes:,} bytes, got 0.",
+        "changed": f"expected sha256 {source.sha256}, got {sha256(wrong).hexdigest()}",
+        "cut": f"expected {source.bytes:,} bytes, got {source.bytes - 9:,}",
+        "longer": f"expected {source.bytes:,} bytes, got {source.bytes + 1:,}",
+        "empty": f"expected {source.bytes:,} bytes, got 0",
     }
     assert expected[kind] in caught.value.message
-    assert f"{copy} is not the archive iid/small.zip" in caught.value.message
-    assert "The file was deleted." in caught.value.message
+    assert f"iid/small.zip cannot be loaded from {url if place == 'web' else copy}" in caught.value.message
     assert "--mirror" in caught.value.hint
     assert files_in(tmp_path / "archives") == []
+    assert (kind == "changed") == any(isinstance(event, Download) for event in events)  # else its length tells
 
 
-def test_an_endless_answer_is_not_stored(small, tmp_path, serve):
-    dataset, _ = small
-    sent = 64 << 20
-    source = replace(dataset.published["iid"], url=serve(answering((200, bytes(1 << 20), sent))))
-    with pytest.raises(UserError, match="got more"):
-        ensure_archive(source, tmp_path / "archives")
-    assert files_in(tmp_path / "archives") == []
+@pytest.mark.parametrize("algorithm", ["sha256", "md5", "git"])
+@pytest.mark.parametrize("size_known", [True, False])
+def test_checksums(server, tmp_path, algorithm, size_known):
+    digest = {
+        "sha256": sha256(CONTENT).hexdigest(),
+        "md5": md5(CONTENT).hexdigest(),
+        "git": sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest(),
+    }[algorithm]
+    size = len(CONTENT) if size_known else None
+    url, flipped = server.put("/data.bin", CONTENT), server.put("/flipped", b"\1" + CONTENT[1:])
+    file = remote(url, checksum=f"{algorithm}:{digest}", bytes=size)
+    assert ensure_file(file, tmp_path / "good").read_bytes() == CONTENT
+    with pytest.raises(UserError, match=rf"expected {algorithm} {digest}, got [0-9a-f]+; nothing of it was kept"):
+        ensure_file(replace(file, urls=(flipped,)), tmp_path / "bad")
+    assert files_in(tmp_path / "bad") == []
 
 
-def test_a_connection_that_breaks_off_is_tried_again(small, tmp_path, serve):
-    dataset, mirror = small
-    right, notes = (mirror / "iid" / "small.zip").read_bytes(), []
-    answers = (200, right[:50], len(right)), (503, b"", 0), (200, right, len(right))
-    source = replace(dataset.published["iid"], url=serve(answering(*answers)))
-    assert ensure_archive(source, tmp_path / "archives", None, notes.append).read_bytes() == right
-    assert sum("trying again" in event.text for event in notes if isinstance(event, Note)) == 2
+def test_the_id_of_a_git_blob_is_that_of_git(tmp_path, server):
+    if not shutil.which("git"):
+        pytest.skip("needs git")
+    (tmp_path / "blob").write_bytes(CONTENT)
+    told = subprocess.run(["git", "hash-object", tmp_path / "blob"], capture_output=True, text=True, check=True)
+    file = remote(server.put("/data.bin", CONTENT), checksum=f"git:{told.stdout.strip()}")
+    assert sha256_of(ensure_file(file, tmp_path)) == sha256(CONTENT).hexdigest()
 
 
-@pytest.mark.parametrize(("status", "tries"), [(404, 1), (503, 3)])
-def test_a_refusal_is_an_error_with_a_hint(small, tmp_path, serve, status, tries):
-    dataset, _ = small
-    source = replace(dataset.published["iid"], url=serve(answering((status, b"no", 2))))
-    with pytest.raises(UserError, match=rf"cannot be loaded: .*{status}.*\({tries} tries\)") as caught:
-        ensure_archive(source, tmp_path / "archives")
-    assert "--mirror" in caught.value.hint
-    assert files_in(tmp_path / "archives") == []
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+@pytest.mark.parametrize("size_known", [True, False])
+def test_an_endless_answer_is_cut_off(server, tmp_path, framing, size_known):
+    url = server.put("/data.bin", bytes(64 << 20), framing=framing)
+    file = remote(url, bytes=len(CONTENT) if size_known else None)
+    if not size_known:
+        server.sites["/data.bin"].content = CONTENT + b"x"
+    with pytest.raises(UserError, match="expected sha256" if not size_known else r"expected 300,000 bytes, got"):
+        ensure_file(file, tmp_path, patience=QUICK)
+    assert server.sent < 16 << 20  # what the sockets' buffers take, not the whole
+    assert files_in(tmp_path) == []
 
 
-def test_no_network(small, tmp_path, monkeypatch):
-    dataset, _ = small
+def test_redirects_are_followed(server, tmp_path):
+    server.put("/there", CONTENT)
+    url = server.put("/here", moved_to="/there")
+    assert ensure_file(remote(url), tmp_path).read_bytes() == CONTENT
+    loop = server.put("/loop", moved_to="/loop")
+    with pytest.raises(UserError, match="redirect"):
+        ensure_file(remote(loop), tmp_path / "loop", patience=QUICK)
+    away = server.put("/away", moved_to="ftp://somewhere/data.bin")
+    with pytest.raises(UserError, match="ftp://"):
+        ensure_file(remote(away), tmp_path / "away", patience=QUICK)
 
-    def refuse(*_, **__):
-        raise httpx.ConnectError("no route to host")
 
-    monkeypatch.setattr(httpx, "stream", refuse)
-    with pytest.raises(UserError, match=r"cannot be loaded: no route to host \(3 tries\)") as caught:
-        ensure_archive(dataset.published["iid"], tmp_path / "archives")
-    assert "--mirror DIR-or-URL" in caught.value.hint
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>Sign in</title>", b"\xef\xbb\xbf \n<HTML><body>Log in"])
+@pytest.mark.parametrize("known", ["all", "size", "checksum", "nothing"])
+def test_a_web_page_in_the_files_place(server, tmp_path, page, known):
+    padded = page + b" " * (len(CONTENT) - len(page)) if known == "size" else page
+    url = server.put("/data.bin", padded, headers={"Content-Type": "text/html; charset=utf-8"})
+    unknown = {"all": {}, "size": {"checksum": ""}, "checksum": {"bytes": None}}
+    file = remote(url, **unknown.get(known, {"bytes": None, "checksum": ""}))
+    with pytest.raises(UserError, match=r"it is a web page \(HTML\)") as caught:
+        ensure_file(file, tmp_path, patience=QUICK)
+    assert "in a browser" in caught.value.hint
+    assert files_in(tmp_path) == []
+
+
+def test_a_file_sent_packed_is_refused_unless_it_is_a_packed_file(server, tmp_path):
+    url = server.put("/data", CONTENT, headers={"Content-Encoding": "gzip"})
+    with pytest.raises(UserError, match=r"sent packed \(gzip\)"):
+        ensure_file(remote(url), tmp_path, patience=QUICK)
+    file = replace(remote(url), path=PurePosixPath("data.gz"))
+    assert ensure_file(file, tmp_path).read_bytes() == CONTENT
+
+
+def test_offline_uses_the_cache_and_folders_only(server, tmp_path):
+    url = server.put("/data.bin", CONTENT)
+    file = remote(url)
+    for mirror, place in ((None, "the cache"), (server.url, "the cache"), (str(tmp_path), str(tmp_path))):
+        with pytest.raises(UserError, match=place) as caught:
+            ensure_file(file, tmp_path / "cache", mirror=mirror, offline=True)
+        assert "offline: only the cache and folder mirrors are used" in caught.value.message
+        assert "Go without --offline" in caught.value.hint
+    assert server.requests == []
+    ensure_file(file, tmp_path / "cache")
+    server.requests.clear()
+    assert ensure_file(file, tmp_path / "cache", offline=True).read_bytes() == CONTENT
+    assert ensure_file(file, tmp_path / "other", offline=True, mirror=str(tmp_path / "cache")).read_bytes() == CONTENT
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
-    ("mirror", "expected"), [("nowhere", "mirror nowhere is not a folder"), ("http://[", "cannot be loaded")]
+    ("mirror", "expected"), [("nowhere", "mirror nowhere is not a folder"), ("http://", "cannot be loaded")]
 )
-def test_a_mirror_that_is_none(small, tmp_path, mirror, expected):
+def test_a_mirror_that_is_none(tmp_path, mirror, expected):
     with pytest.raises(UserError, match=expected):
-        ensure_archive(small[0].published["iid"], tmp_path / "archives", mirror)
-
-
-def test_no_space(small, tmp_path, monkeypatch):
-    dataset, mirror = small
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
-    big = replace(dataset.published["iid"], bytes=10 << 20)
-    with pytest.raises(UserError, match=r"14\.0 MiB are needed, 1\.0 MiB are free, 13\.0 MiB are missing"):
-        ensure_archive(big, tmp_path / "archives", str(mirror))
-    assert files_in(tmp_path / "archives") == []
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_in_the_middle(small, tmp_path, monkeypatch, code):
-    dataset, mirror = small
-    real = Path.open
-
-    def failing(path, mode="r", *rest, **options):
-        stream = real(path, mode, *rest, **options)
-        if path.name.startswith(".tmp-"):
-            stream.close()
-            raise OSError(code, "refused")
-        return stream
-
-    monkeypatch.setattr(Path, "open", failing)
-    with pytest.raises(UserError, match="cannot be written: refused") as caught:
-        ensure_archive(dataset.published["iid"], tmp_path / "archives", str(mirror))
-    assert ("Make room" in caught.value.hint) == (code == errno.ENOSPC)
-    assert files_in(tmp_path / "archives") == []
-
-
-def test_a_folder_that_cannot_be_made(small, tmp_path):
-    dataset, mirror = small
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="cannot be written: Not a directory"):
-        ensure_archive(dataset.published["iid"], tmp_path / "file" / "archives", str(mirror))
+        ensure_file(remote(), tmp_path, mirror=mirror)
