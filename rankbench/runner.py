@@ -17,7 +17,7 @@ from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
 from rankbench.losses import Loss
 from rankbench.params import Value, resolve
-from rankbench.registry import label
+from rankbench.registry import find, label, names
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
@@ -177,5 +177,18 @@ def device_of(name: str) -> torch.device:
 
 
 def job_of(spec: RunSpec, loss: type, backbone: type, split: Split) -> Job:
-    """Return the job of a spec and the classes that the registry found."""
-    return Job(spec, cast(type[Loss], loss), cast(type[Backbone], backbone), split)
+    """Return the job of a spec and the classes that the registry found.
+
+    Raises:
+        UserError: the split has users that the backbone cannot know.
+    """
+    job = Job(spec, cast(type[Loss], loss), cast(type[Backbone], backbone), split)
+    if split.fold_in is not None and not job.backbone.folds_in:
+        can = [name for name in names("backbone") if cast(type[Backbone], find("backbone", name)).folds_in]
+        raise UserError(
+            f"{split.dataset}/{split.protocol} tests users that are not in train; "
+            f"the backbone {spec.backbone.name} has vectors of train users only.",
+            f"Backbones that take in new users by their items: {', '.join(can) or 'none is built in'}. Or choose "
+            "another split, for example iid.",
+        )
+    return job

@@ -21,9 +21,11 @@ class Backbone(Configurable, nn.Module, ABC):
 
     Class attributes:
         paper: the source.
+        folds_in: whether users that `bind` did not see get vectors, from their items (`Split.fold_in`).
     """
 
     paper: ClassVar[str] = ""
+    folds_in: ClassVar[bool] = False
 
     def __init__(self, **values: Value) -> None:
         nn.Module.__init__(self)

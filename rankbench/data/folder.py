@@ -1,7 +1,8 @@
 """A prepared split on disk: one folder of Parquet files and a manifest, complete under its name or not there.
 
-`<data>/<dataset>/<protocol>/` has `train.parquet`, `valid-NAME.parquet`, `test-NAME.parquet` (`user` and `item`, int32,
-ascending), `users.parquet`, `items.parquet` (number, original id, title where known) and `manifest.json`.
+`<data>/<dataset>/<protocol>/` has `train.parquet`, `valid-NAME.parquet`, `test-NAME.parquet` and what else the protocol
+needs of `exposed`, `false-negatives` and `fold-in` (`user` and `item`, int32, ascending), `users.parquet`,
+`items.parquet` (number, original id, title where known) and `manifest.json`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import pyarrow.parquet as pq
 from rankbench.data.catalog import Dataset
 from rankbench.data.disk import new_folder, writing
 from rankbench.data.download import sha256_of
-from rankbench.data.interactions import Interactions, Split
+from rankbench.data.interactions import FalseNegatives, Interactions, Split
 from rankbench.data.manifest import FORMAT, build_manifest
+from rankbench.data.protocols.false_negative import PROBABILITY
+from rankbench.data.protocols.grammar import folder_of
 from rankbench.data.protocols.parts import Parts
 from rankbench.errors import UserError
 
@@ -36,7 +39,7 @@ def default_data_folder() -> Path:
 
 def split_folder(data: Path, dataset: str, protocol: str) -> Path:
     """Return the folder of a prepared split."""
-    return data / dataset / protocol
+    return data / dataset / folder_of(protocol)
 
 
 def has_split(data: Path, dataset: str, protocol: str) -> bool:
@@ -69,7 +72,7 @@ def write_split(
     Raises:
         UserError: the folder cannot be written.
     """
-    split = Split(dataset.name, protocol, parts.train, parts.valids, parts.tests)
+    split = parts.split(dataset.name, protocol)
     tables = {name: pa.table({"user": part.users, "item": part.items}) for name, part in split.parts().items()}
     tables["users"] = pa.table({"user": np.arange(len(users), dtype=np.int32), "id": list(users)})
     titles = {"title": list(items.values())} if any(items.values()) else {}
@@ -117,7 +120,7 @@ def load_split(data: Path, dataset: str, protocol: str) -> Split:
     try:
         size = int(manifest["users"]), int(manifest["items"])
         parts = {str(name): _read_part(folder / f"{name}.parquet", manifest, *size) for name in manifest["parts"]}
-        split = Split(dataset, protocol, parts["train"], _named("valid-", parts), _named("test-", parts))
+        split = _split_of(dataset, protocol, manifest, parts)
         if split.digest != manifest["digest"]:
             raise UserError(f"{folder / MANIFEST}: the digest is not that of the files.")
     except (KeyError, TypeError, ValueError) as error:
@@ -138,6 +141,14 @@ def _read_part(file: Path, manifest: dict[str, Any], n_users: int, n_items: int)
     table = pq.read_table(file, columns=["user", "item"], use_threads=False)
     user, item = (table[name].to_numpy() for name in ("user", "item"))  # (nnz,), (nnz,)
     return Interactions.from_pairs(user, item, n_users, n_items)
+
+
+def _split_of(dataset: str, protocol: str, manifest: dict[str, Any], parts: dict[str, Interactions]) -> Split:
+    taken_out, noise = parts.get("false-negatives"), None
+    if taken_out is not None:
+        noise = FalseNegatives(taken_out, float(manifest["parameters"][PROBABILITY]))
+    valids, tests = _named("valid-", parts), _named("test-", parts)
+    return Split(dataset, protocol, parts["train"], valids, tests, parts.get("fold-in"), parts.get("exposed"), noise)
 
 
 def _named(prefix: str, parts: dict[str, Interactions]) -> dict[str, Interactions]:

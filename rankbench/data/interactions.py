@@ -70,12 +70,37 @@ class Interactions:
         owned[row, np.concatenate([self.row(int(u)) for u in users] or [self.items[:0]])] = True
         return owned
 
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """(nnz,) int64, each pair as user * I + item, ascending."""
+        return self.users.astype(np.int64) * self.n_items + self.items
+
+    def without(self, other: Interactions) -> Interactions:
+        """Return the pairs that do not occur in `other`."""
+        place = np.searchsorted(other.keys, self.keys)  # (nnz,)
+        kept = np.append(other.keys, -1)[place] != self.keys  # (nnz,)
+        before = np.append(0, np.cumsum(kept))  # (nnz + 1,)
+        return Interactions(before[self.indptr], self.items[kept], self.n_items)
+
     def union(self, *others: Interactions) -> Interactions:
         """Return the pairs that occur here or in any of `others`."""
         parts = (self, *others)
         user = np.concatenate([p.users for p in parts])  # (nnz,)
         item = np.concatenate([p.items for p in parts])  # (nnz,)
         return Interactions.from_pairs(user, item, self.n_users, self.n_items)
+
+
+@dataclass(frozen=True, eq=False)
+class FalseNegatives:
+    """Positives that were taken out of train to be drawn as negatives: noise in what is sampled.
+
+    Args:
+        pairs: the positives.
+        probability: that a negative of a user who has some is one of them.
+    """
+
+    pairs: Interactions
+    probability: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +111,11 @@ class Split:
         dataset: name of the data set.
         protocol: name of the split protocol.
         train: what models learn from.
-        valids: validation sets by name, cut from train; `iid` is always there.
+        valids: validation sets by name; `iid`, made without regard to popularity, is always there.
         tests: test sets by name.
+        fold_in: what is known of the users of validation and test sets, where train has none of them.
+        exposed: the items that a test ranks for each user, where it does not rank the whole catalogue.
+        false_negatives: positives that are drawn as negatives, if there is such noise.
     """
 
     dataset: str
@@ -95,6 +123,9 @@ class Split:
     train: Interactions
     valids: Mapping[str, Interactions]
     tests: Mapping[str, Interactions]
+    fold_in: Interactions | None = None
+    exposed: Interactions | None = None
+    false_negatives: FalseNegatives | None = None
 
     @property
     def n_users(self) -> int:
@@ -114,21 +145,38 @@ class Split:
             sha.update(f"{name} {part.n_users} {part.n_items} {len(part)}\n".encode())
             sha.update(part.indptr.astype("<i8").tobytes())
             sha.update(part.items.astype("<i4").tobytes())
+        if self.false_negatives:
+            sha.update(f"probability {self.false_negatives.probability!r}\n".encode())
         return sha.hexdigest()
 
     def parts(self) -> dict[str, Interactions]:
-        """Return all parts by file name: `train`, `valid-NAME`..., `test-NAME`..., names sorted."""
+        """Return all parts by file name: `train`, `valid-NAME`..., `test-NAME`..., names sorted.
+
+        Behind them come `exposed`, `false-negatives` and `fold-in`, where there are any.
+        """
+        taken_out = self.false_negatives.pairs if self.false_negatives else None
+        others = {"exposed": self.exposed, "false-negatives": taken_out, "fold-in": self.fold_in}
         return {
             "train": self.train,
             **{f"valid-{name}": self.valids[name] for name in sorted(self.valids)},
             **{f"test-{name}": self.tests[name] for name in sorted(self.tests)},
+            **{name: part for name, part in others.items() if part is not None},
         }
 
+    @cached_property
+    def inputs(self) -> Interactions:
+        """What a model knows of each user: train, and what is to be folded in of users that train lacks."""
+        return self.train if self.fold_in is None else self.train.union(self.fold_in)
+
+    @cached_property
+    def _never_ranked(self) -> Interactions:
+        return self.inputs if self.false_negatives is None else self.inputs.union(self.false_negatives.pairs)
+
     def mask_of_valid(self) -> Interactions:
-        """Return what is not ranked on a validation set: train."""
-        return self.train
+        """Return what is not ranked on a validation set: the inputs, and the positives that were taken out of train."""
+        return self._never_ranked
 
     def mask_of_test(self, name: str) -> Interactions:
-        """Return what is not ranked on a test set: train, all validation sets and the other test sets."""
+        """Return what is not ranked on a test set: as on a validation set, and all validation and other test sets."""
         others = [test for other, test in self.tests.items() if other != name]
-        return self.train.union(*self.valids.values(), *others)
+        return self._never_ranked.union(*self.valids.values(), *others)

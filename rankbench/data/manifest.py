@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rankbench.data.catalog import Dataset
 from rankbench.data.interactions import Interactions, Split
@@ -73,21 +76,58 @@ def statistics(part: Interactions, train: Interactions) -> dict[str, float | int
 
 def conventions(split: Split) -> list[str]:
     """Return the conventions that hold for a split, each one checked on its content."""
-    parts = split.parts()
-    held_out = [part for name, part in parts.items() if name != "train"]
-    disjoint = len(split.train.union(*held_out)) == sum(map(len, parts.values()))
-    users_known = all((split.train.user_counts > 0)[part.users].all() for part in held_out)
-    items_known = all((split.train.item_counts > 0)[part.items].all() for part in held_out)
-    every_user = bool((split.train.user_counts > 0).all())
-    every_item = bool((split.train.item_counts > 0).all())
+    held_out = [*split.valids.values(), *split.tests.values()]
+    disjoint = len(split.train.union(*held_out)) == len(split.train) + sum(map(len, held_out))
+    user_in_train, item_in_train = split.train.user_counts > 0, split.train.item_counts > 0  # (U,), (I,)
     checked = {
         "train, validation and test sets share no pair": disjoint,
-        "every user of a validation or test set occurs in train": users_known,
-        "every item of a validation or test set occurs in train": items_known,
-        "every user occurs in train": every_user,
-        "every item occurs in train": every_item,
+        "every user of a validation or test set occurs in train": _all(user_in_train, held_out, "users"),
+        "every item of a validation or test set occurs in train": _all(item_in_train, held_out, "items"),
+        "every user occurs in train": bool(user_in_train.all()),
+        "every item occurs in train": bool(item_in_train.all()),
+        **_of_fold_in(split, held_out, user_in_train),
+        **_of_exposed(split),
+        **_of_false_negatives(split, held_out),
     }
     return [text for text, holds in checked.items() if holds]
+
+
+def _of_fold_in(split: Split, held_out: list[Interactions], user_in_train: NDArray[np.bool_]) -> dict[str, bool]:
+    fold_in = split.fold_in
+    if fold_in is None:
+        return {}
+    return {
+        "no user of a validation or test set occurs in train": _all(~user_in_train, [*held_out, fold_in], "users"),
+        "every user of a validation or test set has fold-in items": _all(fold_in.user_counts > 0, held_out, "users"),
+        "fold-in items are in no other part": _apart(fold_in, [split.train, *held_out]),
+    }
+
+
+def _of_exposed(split: Split) -> dict[str, bool]:
+    if split.exposed is None:
+        return {}
+    contained = len(split.exposed.union(*split.tests.values())) == len(split.exposed)
+    return {
+        "every test item is among the items exposed to its user": contained,
+        "no exposed pair is in train or validation": _apart(split.exposed, [split.train, *split.valids.values()]),
+    }
+
+
+def _of_false_negatives(split: Split, held_out: list[Interactions]) -> dict[str, bool]:
+    if split.false_negatives is None:
+        return {}
+    pairs = split.false_negatives.pairs
+    return {"false negatives are in no other part": _apart(pairs, [split.train, *held_out])}
+
+
+def _all(allowed: NDArray[np.bool_], parts: list[Interactions], side: Literal["users", "items"]) -> bool:
+    """Return whether all users or items of some parts are among those allowed."""
+    return all(bool(allowed[part.users if side == "users" else part.items].all()) for part in parts)
+
+
+def _apart(part: Interactions, others: list[Interactions]) -> bool:
+    """Return whether no pair of a part is in any of the others."""
+    return all(len(part.without(other)) == len(part) for other in others)
 
 
 def _rounded(value: float) -> float | None:

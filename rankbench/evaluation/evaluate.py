@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.data.interactions import Split
+from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS, ndcg
 from rankbench.evaluation.ranking import hits_of, top_items
@@ -20,7 +21,9 @@ Convention = Literal["standard", "ir-benchmark"]
 CONVENTIONS: tuple[Convention, ...] = ("standard", "ir-benchmark")
 """How a test set is measured. "standard": train, validation and the other test sets are not ranked; means are over the
 users with a test item. "ir-benchmark", that of the published tables: only train is left out, so validation items take
-up ranks; means are over all users that occur in train or test, those without a test item counting 0."""
+up ranks; means are over all users that occur in train or test, those without a test item counting 0 (but where train
+has no user of the test, over the users with a test item). Where a split says which items were exposed, only those are
+ranked, in both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ def vectors_for(score: str, user_vec: Tensor, item_vec: Tensor) -> tuple[Tensor,
 def evaluate(
     user_vec: Tensor, item_vec: Tensor, split: Split, test: str, convention: Convention = "standard"
 ) -> Evaluation:
-    """Rank the whole catalogue for each user with an item in the test set and measure the lists.
+    """Rank the whole catalogue, or what was exposed, for each user with an item in the test set and measure the lists.
 
     Args:
         user_vec: (U, d) float, user vectors.
@@ -69,8 +72,11 @@ def evaluate(
     """
     relevant = split.tests[test]
     users = np.flatnonzero(relevant.user_counts)  # (n,)
-    mask = split.mask_of_test(test) if convention == "standard" else split.train
-    top = top_items(user_vec, item_vec, users, mask, max(KS))  # (n, max K)
+    mask = split.mask_of_test(test) if convention == "standard" else split.inputs
+    if split.exposed is None:
+        top = top_items(user_vec, item_vec, users, mask, max(KS))  # (n, max K)
+    else:
+        top = top_exposed(user_vec, item_vec, users, split.exposed.without(mask), max(KS))  # (n, max K)
     hits = hits_of(top, users, relevant)  # (n, max K)
     n_relevant = relevant.user_counts[users]  # (n,)
     values = {
@@ -78,7 +84,7 @@ def evaluate(
         for name, metric in METRICS.items()
     }
     n_averaged = len(users)
-    if convention == "ir-benchmark":
+    if convention == "ir-benchmark" and split.fold_in is None:
         known = split.train.user_counts + sum(v.user_counts for v in split.valids.values()) + relevant.user_counts
         n_averaged = int(np.count_nonzero(known))
     group = popularity_groups(split.train)  # (I,)
@@ -94,7 +100,7 @@ def evaluate(
 
 
 def validate(user_vec: Tensor, item_vec: Tensor, split: Split, valid: str, K: int = 20) -> float:
-    """Return the mean NDCG@K on a validation set, over the users that have an item in it; train is masked."""
+    """Return the mean NDCG@K on a validation set, over the users that have an item in it; inputs are masked."""
     relevant = split.valids[valid]
     users = np.flatnonzero(relevant.user_counts)  # (n,)
     top = top_items(user_vec, item_vec, users, split.mask_of_valid(), K)  # (n, K)

@@ -1,7 +1,7 @@
 """The store of finished runs: a folder each, named by the hash of its spec. One under its final name is complete.
 
     RUNS/store.json                             the version of the layout
-    RUNS/<dataset>/<protocol>/<run id>/
+    RUNS/<dataset>/<protocol>/<run id>/         the protocol as `folder_of` spells it
         spec.json        what was run: the RunSpec; how loss and backbone are typed; the loss's own training values
         outcome.json     status ("done" or "diverged"), reason, epochs, seconds; best epoch and validation value by set
         env.json         versions, device, threads, time
@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from rankbench.data.protocols.grammar import folder_of
 from rankbench.errors import UserError
 from rankbench.spec import RunSpec
 
@@ -114,7 +115,7 @@ class Store:
 
     def path(self, spec: RunSpec) -> Path:
         """Return the folder of a run, whether it exists or not."""
-        return self.root / spec.dataset / spec.protocol / spec.id
+        return self.root / spec.dataset / folder_of(spec.protocol) / spec.id
 
     def has(self, spec: RunSpec) -> bool:
         """Return whether a run is finished and stored."""

@@ -2,17 +2,19 @@
 
 So threads, devices, block sizes and interruptions cannot change what is drawn. `WeightedNegatives` draws uniformly or
 by popularity, `InBatchNegatives` from the positives of the batch; none of them gives a user's own train items.
+`NoisyNegatives` replaces some of their draws by positives that were taken out of train.
 """
 
 from typing import Protocol
 
 from torch import Tensor
 
-from rankbench.data.interactions import Interactions
+from rankbench.data.interactions import FalseNegatives, Interactions
 from rankbench.sampling.in_batch import InBatchNegatives
+from rankbench.sampling.noise import NoisyNegatives
 from rankbench.sampling.weighted import WeightedNegatives
 
-__all__ = ["InBatchNegatives", "Sampler", "WeightedNegatives", "sampler_of"]
+__all__ = ["InBatchNegatives", "NoisyNegatives", "Sampler", "WeightedNegatives", "sampler_of"]
 
 
 class Sampler(Protocol):
@@ -25,17 +27,25 @@ class Sampler(Protocol):
         """Return the log-probability (B, M) float32 that a draw for each user (B,) is each of its items (B, M)."""
 
 
-def sampler_of(train: Interactions, name: str, exponent: float) -> Sampler:
+def sampler_of(
+    train: Interactions, name: str, exponent: float, false_negatives: FalseNegatives | None = None
+) -> Sampler:
     """Return the sampler of that name.
 
     Args:
         train: the train interactions.
         name: "uniform", "popularity" or "in-batch".
         exponent: of popularity, for "popularity".
+        false_negatives: positives that are drawn as well, if there is such noise.
 
     Raises:
         UserError: a user has every item that could be drawn.
     """
+    sampler: Sampler
     if name == "uniform":
-        return WeightedNegatives.uniform(train)
-    return WeightedNegatives.by_popularity(train, exponent) if name == "popularity" else InBatchNegatives.outside(train)
+        sampler = WeightedNegatives.uniform(train)
+    elif name == "popularity":
+        sampler = WeightedNegatives.by_popularity(train, exponent)
+    else:
+        sampler = InBatchNegatives.outside(train)
+    return NoisyNegatives(sampler, false_negatives) if false_negatives else sampler

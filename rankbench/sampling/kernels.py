@@ -152,3 +152,37 @@ def draw_from_batch(start, stop, key, row, user, pos, indptr, items, n_items, ou
         spread(high, np.uint64(n_allowed), place)
         for n in range(N):
             out[b, n] = allowed[place[n]]
+
+
+@njit(cache=True, nogil=True)
+def replace_some(start, stop, key, row, user, indptr, items, threshold, out):  # type: ignore[no-untyped-def]
+    """Replace draws by one of a user's own items where the upper half of their hash is below a threshold.
+
+    Args:
+        start, stop: the rows.
+        key: of the stream, uint64.
+        row: (B,) int64, what the draws are counted by.
+        user: (B,) int64, users.
+        indptr: (U + 1,) int64, rows of `items`.
+        items: (nnz,) int32, what is drawn instead; a user without any keeps all draws.
+        threshold: uint64, the probability times 2^32.
+        out: (B, N) int32, draws.
+    """
+    N = out.shape[1]
+    high, place = np.empty(N, np.uint32), np.empty(N, np.uint32)  # (N,), (N,)
+    for b in range(start, stop):
+        own = items[indptr[user[b]] : indptr[user[b] + 1]]
+        if len(own):
+            _write_places(_mix(key + _GOLDEN * np.uint64(row[b] + 1)), np.uint64(len(own)), high, place)
+            for n in range(N):  # by masks: a branch would be guessed wrong too often
+                kept = np.int32(np.uint64(high[n]) < threshold) - np.int32(1)
+                out[b, n] = (out[b, n] & kept) | (own[place[n]] & ~kept)
+
+
+@njit(cache=True, nogil=True)
+def _write_places(state, count, high, place):  # type: ignore[no-untyped-def]
+    """Write the upper halves of the hashes that follow a state, and numbers 0..count - 1 by the lower ones."""
+    for n in range(len(high)):
+        bits = _mix(state + _GOLDEN * np.uint64(n + 1))
+        high[n] = np.uint32(bits >> _S32)
+        place[n] = np.uint32((np.uint64(np.uint32(bits)) * count) >> _S32)

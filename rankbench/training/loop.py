@@ -75,7 +75,7 @@ class Training:
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
         self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
-        self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent)
+        self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent, self.split.false_negatives)
         self.batches = batches_of(self.loss, train, self.sampler, spec, self.seed, self.device)
         self.uniform = WeightedNegatives.uniform(train)
 

@@ -35,6 +35,12 @@ def hashed(seed: int, stream: str, row: NDArray[np.integer]) -> NDArray[np.uint6
     return bits
 
 
-def below(bits: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
-    """Return whole numbers in [0, n) from random bits, uniform to n / 2^32; `n` is at most 2^31."""
-    return (((bits >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
+def below(bits: NDArray[np.uint64], n: int | NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return whole numbers in [0, n) from random bits, uniform to n / 2^32; `n`, or each of (n,), is at most 2^31."""
+    return (((bits >> np.uint64(32)) * np.asarray(n, np.uint64)) >> np.uint64(32)).astype(np.int64)
+
+
+def exponential(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return draws of the exponential distribution with mean 1 from random bits, positive and finite."""
+    uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # (n,) in (0, 1)
+    return -np.log(uniform)

@@ -13,13 +13,17 @@ SHARE = 0.1
 STREAM = "valid-iid"
 
 
-def cut_validation(train: Interactions) -> tuple[Interactions, Interactions]:
+def cut_validation(train: Interactions, stream: str = STREAM) -> tuple[Interactions, Interactions]:
     """Return train and validation: of a user's n train items, max(floor(0.1 n), 1) at random go to validation.
 
     A user with one train item keeps it. A draw that would take an item's last train pair is passed over for the next in
     the user's random order, so every user and every item of the validation set occurs in train.
+
+    Args:
+        train: what is cut.
+        stream: of the random numbers; what is cut off for another purpose has another one.
     """
-    taken = take_by_user(train.users, train.items, validation_sizes(train.user_counts), train.item_counts, STREAM)
+    taken = take_by_user(train.users, train.items, validation_sizes(train.user_counts), train.item_counts, stream)
     valid = np.zeros(len(train), np.bool_)  # (nnz,)
     valid[taken] = True
     rest, cut = (

@@ -1,0 +1,79 @@
+"""What is filtered out before a split, as data: a threshold of ratings, and how often users and items must occur."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Order = Literal["iterative", "together", "items-users", "users-items"]
+
+ORDERS: Mapping[Order, str] = {
+    "iterative": "users and items, again and again until all that are left have enough",
+    "together": "users and items once, by counts over the same rows",
+    "items-users": "items once, then users once, by counts over what the items left",
+    "users-items": "users once, then items once, by counts over what the users left",
+}
+"""What an order of filtering means."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is left out of a data set before it is split.
+
+    Args:
+        threshold: least rating of a positive; None takes all rows.
+        users: least number of rows of a user, k.
+        items: least number of rows of an item, k.
+        order: a key of `ORDERS`. Filtered once, items or users that come first can end with fewer rows than k.
+    """
+
+    threshold: float | None = None
+    users: int = 1
+    items: int = 1
+    order: Order = "iterative"
+
+    def __str__(self) -> str:
+        positives = "all interactions" if self.threshold is None else f"ratings >= {self.threshold:g}"
+        return f"{positives}, users >= {self.users}, items >= {self.items}, {self.order}"
+
+    def rows(self, user: NDArray[np.int32], item: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the rows that are kept, ascending; the outcome does not depend on the order of the rows.
+
+        Args:
+            user, item: (n,) numbered from 0, of the rows that reach the threshold.
+        """
+        rows = np.arange(len(user))  # (n,)
+        if self.order == "iterative":
+            while True:
+                left = self._together(user, item, rows)  # (m,)
+                if len(left) == len(rows):
+                    return rows
+                rows = left
+        if self.order == "together":
+            return self._together(user, item, rows)
+        by_item, by_user = (item, self.items), (user, self.users)
+        for number, k in (by_item, by_user) if self.order == "items-users" else (by_user, by_item):
+            rows = rows[_enough(number[rows], k)]
+        return rows
+
+    def _together(self, user: NDArray[np.int32], item: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows[_enough(user[rows], self.users) & _enough(item[rows], self.items)]
+
+
+def _enough(number: NDArray[np.int32], k: int) -> NDArray[np.bool_]:
+    """Return which rows (n,) have a number that occurs k times or more."""
+    return (np.bincount(number) >= k)[number]
+
+
+PUBLISHED: Mapping[str, Filter] = {
+    "ir-benchmark": Filter(threshold=3, users=10, items=10),
+    "mult-vae": Filter(threshold=4, users=5, items=1, order="items-users"),
+    "mult-vae songs": Filter(threshold=None, users=20, items=200, order="items-users"),
+    "sequential": Filter(threshold=None, users=5, items=5),
+}
+"""The filters of published splits: IR-Benchmark; Mult-VAE on MovieLens 20M and Netflix, and on the Million Song
+Dataset; leave-one-out splits of sequential recommendation."""
