@@ -25,7 +25,7 @@ class ScaledCE(Loss):
     $p = \mathrm{softmax}(d/\tau)$.
 
     Published with inner products in sequential models, without a temperature: $\alpha = 100$ with N = 100 on
-    MovieLens-1M. It is not the "scalable cross-entropy" that shares the abbreviation SCE.
+    MovieLens-1M. It is not `sce`, the scalable cross-entropy, which is called SCE too.
 
     Paper: Xu, Zhu, Yu, Wang, Wang, Zhang. Are LLM-based Recommenders Already the Best? Simple Scaled Cross-entropy
     Unleashes the Potential of Traditional Sequential Recommenders. 2024, arXiv 2408.14238.

@@ -1,4 +1,4 @@
-"""Losses with a state of their own: an interrupted training goes on to the same numbers, on any number of threads."""
+"""Losses with a state or draws of their own: interrupted training goes on to the same numbers, on any threads."""
 
 import pytest
 import torch
@@ -27,8 +27,14 @@ LOSSES = [
     "guidedrec",
     "advinfonce:every=2,adversary_rate=0.1",
     "advinfonce:every=2,adversary_rate=0.1,adversary=cosine,together=true",
+    "bc-loss:warmup=2,popularity_rate=0.1,weight=0.7",
 ]
-each_loss = pytest.mark.parametrize("text", LOSSES)
+"""Losses with a state."""
+
+DRAWING = ["sce:bucket_items=20", "sce:bucket_items=20,mix=true"]
+"""Losses that draw random numbers as they go, and store nothing."""
+
+each_loss = pytest.mark.parametrize("text", [*LOSSES, *DRAWING])
 
 
 def start(text, path=None):
@@ -75,7 +81,7 @@ def test_threads_change_no_bit(text):
     assert_same(one, finish(start(text)))
 
 
-@each_loss
+@pytest.mark.parametrize("text", LOSSES)
 def test_the_state_moves_in_training(text):
     """Without this, the other tests would pass for a loss that never updates its state."""
     training = start(text)
