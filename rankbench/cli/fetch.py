@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,8 @@ import typer
 from rankbench.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from rankbench.data.catalog import Dataset
-    from rankbench.data.progress import Event
+    from rankbench.data.prepare import Access
 
 BUILT_IN = "online-retail"
 
@@ -41,16 +38,31 @@ def fetch(
             show_default=False,
         ),
     ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="PATH", help="Your copy of the file, or a folder with it.", show_default=False),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use only what is here.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Ask whether the links are alive; fetch nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Make splits again that are ready.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the catalogue and its state as JSON.")] = False,
 ) -> None:
     """Fetch data sets and make their splits ready; without a name, the built-in one, and list what there is."""
     from rankbench.data.catalog import load_catalog
     from rankbench.data.folder import default_data_folder
+    from rankbench.data.prepare import Access
 
+    if given and len(names or []) != 1:
+        raise UserError("--from goes with one data set.", "For example `rankbench fetch NAME --from ~/Downloads`.")
     folder = data.expanduser() if data else default_data_folder()
+    if check:
+        _check(names or [], mirror, json)
+        return
     wanted = _wanted(names or [BUILT_IN], split)
-    failed = _make_ready(folder, wanted, mirror, force)
+    files_only = _files_only(names or [])
+    access = Access(mirror, offline, given.expanduser() if given else None, force)
+    failed = _make_ready(folder, wanted, access)
+    _load_files(folder, files_only, access)
     shown = list({d.name: d for d, _ in wanted}.values()) if names else list(load_catalog().values())
     done = [pair for pair in wanted if pair not in [(d, p) for d, p, _ in failed]]
     if json:
@@ -66,96 +78,90 @@ def fetch(
 def _wanted(names: list[str], split: str | None) -> list[tuple[Dataset, str]]:
     """Return the splits that are asked for; every name is checked before anything is done."""
     from rankbench.data.catalog import find_dataset
+    from rankbench.data.protocol import read_protocol
 
     protocols = [word.strip() for word in split.split(",") if word.strip()] if split is not None else []
     if split is not None and not protocols:
         raise UserError("--split names no split.", "Give names separated by commas, as in --split iid,popularity.")
     wanted = []
     for dataset in map(find_dataset, dict.fromkeys(names)):
-        for protocol in dict.fromkeys(protocols or dataset.protocols):
+        for protocol in dict.fromkeys(protocols or dataset.usual):
             dataset.source_of(protocol)
-            wanted.append((dataset, protocol))
+            wanted.append((dataset, str(read_protocol(protocol))))
     return wanted
 
 
+def _files_only(names: list[str]) -> list[Dataset]:
+    """Return those of the data sets that cannot be split, for want of users."""
+    from rankbench.data.catalog import find_dataset
+
+    return [dataset for dataset in map(find_dataset, dict.fromkeys(names)) if not dataset.protocols]
+
+
+def _load_files(folder: Path, datasets: list[Dataset], access: Access) -> None:
+    """Fetch the files of data sets that cannot be split."""
+    from rankbench.cli.reporter import Reporter
+    from rankbench.data.prepare import load
+
+    with Reporter() as reporter:
+        for dataset in datasets:
+            reporter.say(f"{dataset.title}: {dataset.terms} Cite: {dataset.cite}")
+            for path in dict.fromkeys(load(dataset, dataset.files, folder / "archives", access, reporter.show)):
+                typer.echo(path)
+
+
+def _check(names: list[str], mirror: str | None, json: bool) -> None:
+    """Ask every address of the data sets, or of the whole catalogue, whether it is alive and of the right size."""
+    from dataclasses import asdict
+
+    from rankbench.data.catalog import find_dataset, load_catalog
+    from rankbench.data.download import check_files
+
+    datasets = [find_dataset(name) for name in dict.fromkeys(names)] or list(load_catalog().values())
+    files = [(dataset.name, file) for dataset in datasets for file in dataset.files]
+    found = list(zip(files, check_files([file for _, file in files], mirror), strict=True))
+    if json:
+        import json as writer
+
+        rows = [
+            {"dataset": name, "file": str(file.path), **asdict(verdict)}
+            for (name, file), verdicts in found
+            for verdict in verdicts
+        ]
+        typer.echo(writer.dumps(rows, indent=2))
+    else:
+        from rankbench.cli.catalogue import links_table
+        from rankbench.cli.console import results
+
+        results().print(links_table(found))
+    if any(
+        verdicts and not any(verdict.alive and verdict.same_size is not False for verdict in verdicts)
+        for _, verdicts in found
+    ):
+        raise typer.Exit(1)
+
+
 def _make_ready(
-    folder: Path, wanted: list[tuple[Dataset, str]], mirror: str | None, force: bool
+    folder: Path, wanted: list[tuple[Dataset, str]], access: Access
 ) -> list[tuple[Dataset, str, UserError]]:
     """Make splits ready, one fault not hindering the others; return the faults."""
+    from rankbench.cli.reporter import Reporter
     from rankbench.data.prepare import find_sound, prepare
 
     failed, there = [], []
     with Reporter() as reporter:
         for dataset, protocol in wanted:
-            if not force and find_sound(folder, dataset, protocol):
+            if not access.force and find_sound(folder, dataset, protocol):
                 there.append(f"{dataset.name} {protocol}")
                 continue
             try:
-                prepare(folder, dataset, protocol, mirror, reporter.show, force=force)
+                prepare(folder, dataset, protocol, access, reporter.show)
             except UserError as error:
                 failed.append((dataset, protocol, error))
         if there:
             nothing = "Nothing to do. " if len(there) == len(wanted) else ""
             reporter.say(f"{nothing}Ready already: {', '.join(there)}; --force makes them again.")
     return failed
-
-
-class Reporter:
-    """Shows notes and, on a terminal, a bar for each download that goes on, on stderr."""
-
-    def __init__(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        from rankbench.cli.console import notes
-
-        self._console = notes()
-        columns = DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            *columns,
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._bar_of: dict[str, TaskID] = {}
-        self._said: set[str] = set()
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Reporter:
-        self._stack.enter_context(self._bars)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-    def show(self, event: Event) -> None:
-        """Print a note, move the bar of a download or take it away."""
-        from rankbench.data.progress import Ended, Note
-
-        if isinstance(event, Note):
-            self.say(event.text)
-        elif isinstance(event, Ended):
-            if event.name in self._bar_of:
-                self._bars.remove_task(self._bar_of.pop(event.name))
-        elif event.name not in self._bar_of:
-            # what a resumed download has already must not count as speed
-            self._bar_of[event.name] = self._bars.add_task(event.name, total=event.total, completed=event.done)
-        else:
-            self._bars.update(self._bar_of[event.name], total=event.total, completed=event.done)
-
-    def say(self, text: str) -> None:
-        """Print a note, once."""
-        if text not in self._said:
-            self._said.add(text)
-            self._console.print(text, markup=False, soft_wrap=not self._console.is_terminal)
 
 
 def _print_json(folder: Path, shown: list[Dataset]) -> None:

@@ -139,19 +139,17 @@ def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary:
 
 def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
     """Return the splits asked for, prepared now if they are missing; all names are checked first."""
-    from rankbench.cli.fetch import Reporter
+    from rankbench.cli.reporter import Reporter
     from rankbench.data.catalog import find_dataset
     from rankbench.data.folder import default_data_folder
-    from rankbench.data.prepare import ensure_split
-    from rankbench.errors import unknown
+    from rankbench.data.prepare import Access, ensure_split
+    from rankbench.data.protocol import read_protocol
 
-    wanted = [(d.strip(), p.strip()) for d in datasets.split(",") for p in protocols.split(",")]
+    wanted = [(d.strip(), str(read_protocol(p))) for d in datasets.split(",") for p in protocols.split(",")]
     for name, protocol in wanted:
-        offered = find_dataset(name).protocols
-        if protocol not in offered:
-            raise unknown(f"split of {name}", protocol, offered)
+        find_dataset(name).source_of(protocol)
     with Reporter() as reporter:
-        return [ensure_split(data or default_data_folder(), d, p, mirror, reporter.show) for d, p in wanted]
+        return [ensure_split(data or default_data_folder(), d, p, Access(mirror), reporter.show) for d, p in wanted]
 
 
 def use_threads(threads: int | None) -> None:

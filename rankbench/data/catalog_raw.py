@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from rankbench.data.sources import ARCHIVES, COLUMNS, FORMATS, TIMES, Raw, RawFile, Reader, RemoteFile
 from rankbench.data.toml_table import TomlTable
 
-_READER = ("format", "separator", "header", "columns", "time", "encoding")
+_READER = ("format", "separator", "header", "columns", "time", "encoding", "quoted")
 _DIGITS = {"sha256": 64, "md5": 32, "git": 40}
 
 
@@ -17,7 +17,7 @@ def read_raw(dataset: str, table: TomlTable) -> Raw:
     Raises:
         UserError: a missing or unknown key, a wrong type or value; the message names the line.
     """
-    table.only("files", "login", *_READER)
+    table.only("files", "login", "apart", *_READER)
     files = table.table("files")
     login = table.text("login") if table.has("login") else ""
     if not files.names:
@@ -26,13 +26,14 @@ def read_raw(dataset: str, table: TomlTable) -> Raw:
         files={role: _file(dataset, files.table(role), login=bool(login)) for role in files.names},
         reader=_reader(table) if table.has("format") else None,
         login=login,
+        apart=table.flag("apart") if table.has("apart") else False,
     )
 
 
 def _reader(table: TomlTable) -> Reader:
     kind = table.choice("format", FORMATS)
-    columns = _columns(table.table("columns")) if table.has("columns") else None
-    if columns is None and kind in ("separated", "jsonl", "atomic", "parquet"):
+    columns = _columns(table.table("columns")) if table.has("columns") else {}
+    if not columns and kind in ("separated", "jsonl", "atomic", "parquet"):
         table.table("columns")  # raises: it must be there
     return Reader(
         format=kind,
@@ -41,6 +42,7 @@ def _reader(table: TomlTable) -> Reader:
         columns=columns,
         time=table.choice("time", TIMES) if table.has("time") else "none",
         encoding=table.text("encoding") if table.has("encoding") else "utf-8",
+        quoted=table.flag("quoted") if table.has("quoted") else True,
     )
 
 
@@ -60,15 +62,27 @@ def _file(dataset: str, table: TomlTable, *, login: bool) -> RawFile:
         table.path("path") if table.has("path") or not urls else f"{dataset}/{_last(urls[0])}"
     )
     return RawFile(
-        file=RemoteFile(
-            path=path,
-            urls=urls,
-            bytes=table.whole("bytes") if table.has("bytes") else None,
-            checksum=_checksum(table),
-        ),
+        file=read_remote(table, path, urls),
         archive=table.choice("archive", ARCHIVES) if table.has("archive") else "none",
         member=table.text("member") if table.has("member") else "",
         verified=table.flag("verified") if table.has("verified") else False,
+    )
+
+
+def read_remote(table: TomlTable, path: PurePosixPath, urls: tuple[str, ...]) -> RemoteFile:
+    """Return a file at a place, with the size and the checksum that its table says.
+
+    Raises:
+        UserError: more than one checksum, or one that is none.
+    """
+    kinds = [kind for kind in _DIGITS if table.has(kind)]
+    if len(kinds) > 1:
+        raise table.wrong(kinds[1], "left out, one checksum is enough", kinds)
+    return RemoteFile(
+        path=path,
+        urls=urls,
+        bytes=table.whole("bytes") if table.has("bytes") else None,
+        checksum=_checksum(table, kinds[0]) if kinds else "",
     )
 
 
@@ -76,8 +90,6 @@ def _last(url: str) -> str:
     return PurePosixPath(url.split("?")[0]).name
 
 
-def _checksum(table: TomlTable) -> str:
-    for kind, digits in _DIGITS.items():
-        if table.has(kind):
-            return f"{kind}:{table.text(kind, rf'[0-9a-f]{{{digits}}}', f'{digits} hexadecimal digits, lower case')}"
-    return ""
+def _checksum(table: TomlTable, kind: str) -> str:
+    digits = _DIGITS[kind]
+    return f"{kind}:{table.text(kind, rf'[0-9a-f]{{{digits}}}', f'{digits} hexadecimal digits, lower case')}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Order = Literal["iterative", "together", "items-users", "users-items"]
 
@@ -40,32 +41,36 @@ class Filter:
         positives = "all interactions" if self.threshold is None else f"ratings >= {self.threshold:g}"
         return f"{positives}, users >= {self.users}, items >= {self.items}, {self.order}"
 
+    @classmethod
+    def core(cls, k: int, threshold: float | None = None) -> Filter:
+        """Return the iterative k-core, of ratings from a threshold up."""
+        return cls(threshold, k, k)
+
     def rows(self, user: NDArray[np.int32], item: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the rows that are kept, ascending; the outcome does not depend on the order of the rows.
 
         Args:
             user, item: (n,) numbered from 0, of the rows that reach the threshold.
         """
+        import numpy as np  # the catalogue, which reads filters, is read without it
+
         rows = np.arange(len(user))  # (n,)
-        if self.order == "iterative":
+        if self.order in ("iterative", "together"):
             while True:
-                left = self._together(user, item, rows)  # (m,)
-                if len(left) == len(rows):
+                enough = _enough(user, self.users) & _enough(item, self.items)  # (m,)
+                rows, user, item = rows[enough], user[enough], item[enough]  # (m,) each
+                if enough.all() or self.order == "together":
                     return rows
-                rows = left
-        if self.order == "together":
-            return self._together(user, item, rows)
         by_item, by_user = (item, self.items), (user, self.users)
         for number, k in (by_item, by_user) if self.order == "items-users" else (by_user, by_item):
             rows = rows[_enough(number[rows], k)]
         return rows
 
-    def _together(self, user: NDArray[np.int32], item: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return rows[_enough(user[rows], self.users) & _enough(item[rows], self.items)]
-
 
 def _enough(number: NDArray[np.int32], k: int) -> NDArray[np.bool_]:
     """Return which rows (n,) have a number that occurs k times or more."""
+    import numpy as np
+
     return (np.bincount(number) >= k)[number]
 
 

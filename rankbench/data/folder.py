@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from rankbench.data.disk import new_folder, writing
 from rankbench.data.download import sha256_of
 from rankbench.data.interactions import FalseNegatives, Interactions, Split
 from rankbench.data.manifest import FORMAT, build_manifest
+from rankbench.data.protocol import folder_of
 from rankbench.data.protocols.false_negative import PROBABILITY
-from rankbench.data.protocols.grammar import folder_of
 from rankbench.data.protocols.parts import Parts
 from rankbench.errors import UserError
 
@@ -57,7 +57,13 @@ def has_split(data: Path, dataset: str, protocol: str) -> bool:
 
 
 def write_split(
-    data: Path, dataset: Dataset, protocol: str, parts: Parts, users: Sequence[str], items: dict[str, str | None]
+    data: Path,
+    dataset: Dataset,
+    protocol: str,
+    parts: Parts,
+    users: Sequence[str],
+    items: Mapping[str, str | None],
+    pins: Mapping[str, Any] | None = None,
 ) -> Split:
     """Write a split as a whole, in place of an older one, and return it.
 
@@ -68,6 +74,7 @@ def write_split(
         parts: the split's content.
         users: (U,) original ids.
         items: (I,) original ids, each with its title if known.
+        pins: what was found of the source files that the catalogue does not fully know, by path.
 
     Raises:
         UserError: the folder cannot be written.
@@ -77,12 +84,13 @@ def write_split(
     tables["users"] = pa.table({"user": np.arange(len(users), dtype=np.int32), "id": list(users)})
     titles = {"title": list(items.values())} if any(items.values()) else {}
     tables["items"] = pa.table({"item": np.arange(len(items), dtype=np.int32), "id": list(items), **titles})
+    mark = {"rankbench": json.dumps({"dataset": dataset.name, "protocol": protocol, "digest": split.digest})}
     with new_folder(split_folder(data, dataset.name, protocol)) as folder:
         for name, table in tables.items():
             with (folder / f"{name}.parquet").open("wb") as stream:
-                pq.write_table(table, stream, compression="zstd")
+                pq.write_table(table.replace_schema_metadata(mark), stream, compression="zstd")
         files = {file.name: sha256_of(file) for file in sorted(folder.iterdir())}
-        manifest = build_manifest(dataset, split, parts, files)
+        manifest = build_manifest(dataset, split, parts, files, pins or {})
         text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return split

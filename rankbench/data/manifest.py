@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankbench.data.catalog import Dataset
+from rankbench.data.catalog import Dataset, Embedded, Published
 from rankbench.data.interactions import Interactions, Split
 from rankbench.data.measures import gini, kl_divergence, total_variation
 from rankbench.data.protocols.parts import Parts
+from rankbench.data.sources import RemoteFile
 
 FORMAT = 1
 """Version of the layout of a prepared split. It rises when files or manifest change, and old ones are made again."""
 
 
-def build_manifest(dataset: Dataset, split: Split, parts: Parts, files: Mapping[str, str]) -> dict[str, Any]:
+def build_manifest(
+    dataset: Dataset, split: Split, parts: Parts, files: Mapping[str, str], pins: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the manifest of a split as plain data, fit for strict JSON.
 
     Args:
@@ -26,6 +30,7 @@ def build_manifest(dataset: Dataset, split: Split, parts: Parts, files: Mapping[
         split: its content.
         parts: what the protocol says of it.
         files: sha256 of each file of the folder.
+        pins: what was found of the files that the catalogue does not fully know, by path.
     """
     return {
         "format": FORMAT,
@@ -37,7 +42,7 @@ def build_manifest(dataset: Dataset, split: Split, parts: Parts, files: Mapping[
         "terms": dataset.terms,
         "cite": dataset.cite,
         "home": dataset.home,
-        "filter": {"threshold": dataset.threshold, "core": dataset.core, "id": dataset.id},
+        "pins": dict(pins),
         "parameters": dict(parts.parameters),
         "conventions": conventions(split),
         "warnings": list(parts.warnings),
@@ -48,13 +53,22 @@ def build_manifest(dataset: Dataset, split: Split, parts: Parts, files: Mapping[
     }
 
 
-def source_of(dataset: Dataset, protocol: str) -> dict[str, str]:
-    """Return what a split is made from: where it comes from and its sha256."""
-    published = dataset.source_of(protocol)
-    if published:
-        return {"url": published.url, "archive": str(published.archive), "sha256": published.sha256}
-    assert dataset.embedded is not None
-    return {"embedded": dataset.embedded.interactions.name, "sha256": dataset.embedded.sha256}
+def source_of(dataset: Dataset, protocol: str) -> dict[str, Any]:
+    """Return what a split is made from and how: files with what is known of them, and the filter."""
+    source, settings = dataset.source_of(protocol), dataset.settings_of(protocol)
+    if isinstance(source, Published):
+        return {"archive": _file(source.file)}
+    made = {"filter": str(settings.filter), "id": settings.id, "held out": settings.held_out}
+    if isinstance(source, Embedded):
+        return {"embedded": source.interactions.parent.name, "sha256": source.sha256, **made}
+    assert source.reader is not None
+    reader = {**asdict(source.reader), "columns": dict(source.reader.columns)}
+    files = {role: {**_file(raw.file), "member": raw.member} for role, raw in source.files.items()}
+    return {"files": files, "reader": reader, **made}
+
+
+def _file(file: RemoteFile) -> dict[str, Any]:
+    return {"path": str(file.path), "urls": list(file.urls), "bytes": file.bytes, "checksum": file.checksum}
 
 
 def statistics(part: Interactions, train: Interactions) -> dict[str, float | int | None]:

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rankbench.data.catalog import Dataset, find_dataset, protocols_of
+from rankbench.data.catalog import Dataset, Embedded, Published, find_dataset, protocols_of
 from rankbench.data.disk import make_folder, need_space, writing
-from rankbench.data.download import ensure_archive
+from rankbench.data.download import ensure_files, pin_of, take
 from rankbench.data.folder import default_data_folder, has_split, load_split, read_manifest, write_split
 from rankbench.data.interactions import Split
 from rankbench.data.manifest import source_of
 from rankbench.data.progress import Note, Progress, silent
+from rankbench.data.protocol import Protocol, read_protocol
+from rankbench.data.sources import Raw, RemoteFile
 from rankbench.errors import UserError
 
 if TYPE_CHECKING:
+    from rankbench.data.making import Made
     from rankbench.data.protocols.parts import Parts
 
-__all__ = ["default_data_folder", "ensure_split", "find_sound", "is_ready", "load_split", "prepare", "protocols_of"]
+__all__ = [
+    "Access",
+    "default_data_folder",
+    "ensure_split",
+    "find_sound",
+    "is_ready",
+    "load_split",
+    "prepare",
+    "protocols_of",
+]
 
 _BYTES_A_PAIR = 8
-_Prepared = tuple["Parts", tuple[str, ...], dict[str, str | None]]
+_Made = tuple["Made", dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where files may come from.
+
+    Args:
+        mirror: a folder or an http(s) address with the files under their places, tried before their origin.
+        offline: use nothing but what is here: the cache and a mirror that is a folder.
+        given: a file that the user has, or a folder that has the files.
+        force: make splits again that are ready, and accept that a file has changed since it was pinned.
+    """
+
+    mirror: str | None = None
+    offline: bool = False
+    given: Path | None = None
+    force: bool = False
 
 
 def ensure_split(
-    data: Path, dataset: str, protocol: str, mirror: str | None = None, progress: Progress = silent
+    data: Path, dataset: str, protocol: str, access: Access | None = None, progress: Progress = silent
 ) -> Split:
     """Return a split; it is fetched and prepared first if it is not there.
 
@@ -34,7 +64,7 @@ def ensure_split(
         data: the folder of the data.
         dataset: name in the catalogue.
         protocol: one that the data set offers.
-        mirror: a folder or an http(s) address with the archives, tried before their origin.
+        access: where files may come from.
         progress: gets notes and the state of downloads.
 
     Raises:
@@ -42,8 +72,9 @@ def ensure_split(
     """
     entry = find_dataset(dataset)
     entry.source_of(protocol)
+    protocol = str(read_protocol(protocol))
     if not has_split(data, dataset, protocol):
-        return prepare(data, entry, protocol, mirror, progress)
+        return prepare(data, entry, protocol, access, progress)
     return load_split(data, dataset, protocol)
 
 
@@ -79,26 +110,26 @@ def prepare(
     data: Path,
     dataset: Dataset,
     protocol: str,
-    mirror: str | None = None,
+    access: Access | None = None,
     progress: Progress = silent,
-    *,
-    force: bool = False,
 ) -> Split:
-    """Make a split ready and return it; what is ready and sound is left as it is, unless `force`.
+    """Make a split ready and return it; what is ready and sound is left as it is, unless `access.force`.
 
     Raises:
         UserError: as `ensure_split`; nothing half-made is left.
     """
+    access = access or Access()
     dataset.source_of(protocol)
-    if not force and (split := find_sound(data, dataset, protocol)):
+    wanted = read_protocol(protocol)
+    if not access.force and (split := find_sound(data, dataset, str(wanted))):
         return split
     with _locked(data, dataset, progress):
-        if not force and (split := find_sound(data, dataset, protocol, progress)):
+        if not access.force and (split := find_sound(data, dataset, str(wanted), progress)):
             return split  # another process made it while this one waited
-        need_space(data, dataset.interactions * _BYTES_A_PAIR)
-        parts, users, items = _make(data, dataset, protocol, mirror, progress)
-        _check_usable(dataset, protocol, parts)
-        return write_split(data, dataset, protocol, parts, users, items)
+        need_space(data, (dataset.interactions or 0) * _BYTES_A_PAIR)
+        made, pins = _make(data, dataset, wanted, access, progress)
+        _check_usable(dataset, wanted, made.parts)
+        return write_split(data, dataset, str(wanted), made.parts, made.users, made.items, pins)
 
 
 @contextmanager
@@ -121,46 +152,64 @@ def _locked(data: Path, dataset: Dataset, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _make(data: Path, dataset: Dataset, protocol: str, mirror: str | None, progress: Progress) -> _Prepared:
-    published = dataset.source_of(protocol)
-    if published is None:
-        progress(Note(f"Preparing {dataset.name} {protocol}."))
-        return _from_embedded(dataset, protocol)
-    archives = data / "archives"
-    if not (archives / published.archive).is_file():
+def _make(data: Path, dataset: Dataset, protocol: Protocol, access: Access, progress: Progress) -> _Made:
+    """Return the split, made of its source, and what was found of files that the catalogue does not fully know."""
+    from rankbench.data.making import from_embedded, from_published, from_raw
+
+    source, archives = dataset.source_of(str(protocol)), data / "archives"
+    files = files_of(source)
+    if any(not (archives / file.path).is_file() for file in files):
         progress(Note(f"{dataset.title}: {dataset.terms} Cite: {dataset.cite}"))
-    archive = ensure_archive(published, archives, mirror, progress)
+    paths = load(dataset, files, archives, access, progress)
     progress(Note(f"Preparing {dataset.name} {protocol}."))
-    return _from_archive(dataset, protocol, archive)
-
-
-def _from_embedded(dataset: Dataset, protocol: str) -> _Prepared:
-    from rankbench.data.formats import read_embedded, read_titles
-    from rankbench.data.protocols import divide
-    from rankbench.data.protocols.filtering import filtered
-
-    assert dataset.embedded is not None
-    frame = read_embedded(dataset.embedded, dataset.id)
-    pairs = filtered(frame, core=dataset.core, threshold=dataset.threshold, timed=protocol == "temporal")
-    titles = read_titles(dataset.embedded)
-    return divide(protocol, pairs), pairs.users, {item: titles.get(item) for item in pairs.items}
-
-
-def _from_archive(dataset: Dataset, protocol: str, archive: Path) -> _Prepared:
-    from rankbench.data.formats import read_published
-    from rankbench.data.protocols import divide, with_validation
-
-    published = dataset.source_of(protocol)
-    assert published is not None
-    split = read_published(archive, dataset, published)
-    if protocol == "shift":
-        parts = divide(protocol, split.pairs())
+    if isinstance(source, Embedded):
+        made = from_embedded(dataset, protocol, source)
+    elif isinstance(source, Published):
+        made = from_published(dataset, protocol, source, paths[0])
     else:
-        parts = with_validation(protocol, split.train, split.test, "published by IR-Benchmark")
-    return parts, split.users, dict.fromkeys(split.items)
+        made = from_raw(dataset, protocol, source, paths, archives)
+    found = {str(file.path): pin_of(path) for file, path in zip(files, paths, strict=True)}
+    return made, {path: asdict(pin) for path, pin in found.items() if pin}
 
 
-def _check_usable(dataset: Dataset, protocol: str, parts: Parts) -> None:
+def files_of(source: Published | Embedded | Raw) -> list[RemoteFile]:
+    """Return the files that a source consists of, in its order; a file may occur twice."""
+    if isinstance(source, Embedded):
+        return []
+    return [source.file] if isinstance(source, Published) else [raw.file for raw in source.files.values()]
+
+
+def load(
+    dataset: Dataset, files: Sequence[RemoteFile], archives: Path, access: Access, progress: Progress
+) -> list[Path]:
+    """Return the places of files in the cache; what is missing there is fetched, or taken from where the user has it.
+
+    Raises:
+        UserError: no source has a file, or it is not what it should be.
+    """
+    once = list(dict.fromkeys(files))
+    if access.given:
+        paths = [take(file, access.given, archives, accept_changes=access.force, progress=progress) for file in once]
+    else:
+        missing = [file for file in once if not file.urls and not (archives / file.path).is_file()]
+        if missing and dataset.raw and not access.mirror:
+            raise UserError(
+                f"{dataset.name} takes a login: {dataset.raw.login}",
+                f"Then type `rankbench fetch {dataset.name} --from PATH`, with the file or a folder that has them.",
+            )
+        paths = ensure_files(
+            once,
+            archives,
+            mirror=access.mirror,
+            offline=access.offline,
+            progress=progress,
+            accept_changes=access.force,
+        )
+    places = dict(zip(once, paths, strict=True))
+    return [places[file] for file in files]
+
+
+def _check_usable(dataset: Dataset, protocol: Protocol, parts: Parts) -> None:
     """Refuse a split that nothing can be learned from or measured on."""
     empty = [f"test {name}" for name, test in parts.tests.items() if not len(test)]
     empty += [] if len(parts.train) else ["train"]

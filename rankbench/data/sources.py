@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 FORMATS = ("separated", "jsonl", "ngcf", "atomic", "matrix", "netflix", "parquet")
-"""What files of interactions look like inside."""
+"""Names of the file formats."""
 
-TIMES = ("none", "s", "ms", "us", "iso", "date", "yymmddhh")
-"""How times are written; none: there are none."""
+TIMES = ("s", "ms", "us", "iso", "date", "yymmddhh", "none")
+"""Names of the ways in which files write times."""
 
 ARCHIVES = ("none", "gz", "zip", "tar.gz")
 """What files are packed in."""
 
 COLUMNS = ("user", "item", "rating", "time")
+"""Names of the columns that rows have, the first two always."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,31 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a file of interactions is read.
+    r"""How the rows of a file are written.
 
     Args:
-        format: one of `FORMATS`.
-        separator: between two fields, of any length; " " stands for any blanks.
-        header: whether the first line names the columns.
-        columns: user, item, rating and time by the name in the header, or by position from 1; those that there are.
-        time: one of `TIMES`.
-        encoding: of the text.
+        format: one of `FORMATS`. `separated`: a record a line, fields between separators. `jsonl`: a JSON object a
+            line. `ngcf`: lines `user item item ...`. `atomic`: tab-separated with a header of `name:type`, as RecBole
+            has it. `matrix`: the ratings of a user a line, 0 for none; users and items are numbered from 0. `netflix`:
+            lines `user,rating,date` below a line `item:`, in text files or a tar of them. `parquet`.
+        separator: of `separated` and `matrix`: one character or more; a blank stands for any run of blanks and tabs.
+        header: whether the first line of `separated` names the columns.
+        columns: from `user`, `item` and, where they are to be read, `rating` and `time` to a name in the header (or
+            key, or column) or to a position from 1. `ngcf`, `matrix` and `netflix` need none.
+        time: one of `TIMES`: Unix seconds, milliseconds, microseconds (whole or decimal), `2010-10-19T23:55:27Z` (with
+            a blank for the T, a fraction, another offset; UTC if there is none; midnight if there is only a date),
+            `2010-10-19`, `10101923` for the hour; `none` reads no times.
+        encoding: of text files, a name that Python knows.
+        quoted: whether fields of `separated` may stand in double quotes, then with separators and line ends inside.
     """
 
     format: str = "separated"
     separator: str = ","
     header: bool = True
-    columns: Mapping[str, str | int] | None = None
+    columns: Mapping[str, str | int] = field(default_factory=dict)
     time: str = "none"
     encoding: str = "utf-8"
+    quoted: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,14 @@ class Raw:
     """The original data of a data set.
 
     Args:
-        files: by role; `logged` and `exposed` where the second part was shown at random or in full, else any names.
+        files: by role; `logged` and `exposed` where the second part was shown at random or in full, `train` and `test`
+            where they are a split as published, else any names.
         reader: how they are read; None for data without users, which can be fetched but not split.
         login: where one gets the files with a login or an agreement; "" where they can be had without.
+        apart: whether no pair of `exposed` is in `logged`, as the authors say; it is checked.
     """
 
     files: Mapping[str, RawFile]
     reader: Reader | None
     login: str = ""
+    apart: bool = False

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from rankbench.data.protocols.grammar import folder_of
+from rankbench.data.protocol import folder_of
 from rankbench.errors import UserError
 from rankbench.spec import RunSpec
 

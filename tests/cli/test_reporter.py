@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from rankbench.cli import console
-from rankbench.cli.fetch import Reporter
+from rankbench.cli.reporter import Reporter
 from rankbench.data.progress import Download, Ended, Note
 
 

@@ -5,7 +5,9 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from rankbench.data.catalog import Dataset, Published, find_dataset
+from rankbench.data.catalog import Dataset, Published, Settings, find_dataset
+from rankbench.data.filter import Filter
+from rankbench.data.sources import RemoteFile
 
 
 def tsv(header: tuple[str, str], rows) -> str:
@@ -34,15 +36,22 @@ def write_archive(file: Path, files: dict[str, str]) -> None:
 
 def small_dataset(mirror: Path) -> Dataset:
     content = (mirror / "iid" / "small.zip").read_bytes()
-    published = Published(
-        archive=PurePosixPath("iid/small.zip"),
-        url="http://127.0.0.1:9/small.zip",  # nothing listens on the discard port
-        sha256=hashlib.sha256(content).hexdigest(),
+    file = RemoteFile(
+        path=PurePosixPath("iid/small.zip"),
+        urls=("http://127.0.0.1:9/small.zip",),  # nothing listens on the discard port
         bytes=len(content),
-        train=24,
-        test=6,
+        checksum=f"sha256:{hashlib.sha256(content).hexdigest()}",
     )
+    published = Published(file, train=24, test=6)
     model = find_dataset("movielens-100k")
     return replace(
-        model, name="small", title="Small", users=6, items=8, interactions=30, core=1, published={"iid": published}
+        model,
+        name="small",
+        title="Small",
+        users=6,
+        items=8,
+        interactions=30,
+        settings=Settings(Filter(), "str"),
+        published={"iid": published},
+        raw=None,
     )

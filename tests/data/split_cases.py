@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 from hypothesis import strategies as st
 
+from rankbench.data.filter import Filter
 from rankbench.data.interactions import Interactions
+from rankbench.data.protocol import read_protocol
 from rankbench.data.protocols.exposed import number_exposed
 from rankbench.data.protocols.filtering import filtered
-from rankbench.data.protocols.grammar import read_protocol
 from rankbench.data.protocols.parts import Exposed, Pairs
 
 Row = tuple[int, int, int]
@@ -31,7 +32,7 @@ def frame_of(rows: list[Row]) -> pl.DataFrame:
 
 
 def pairs_of(rows: list[Row], protocol: str = "iid") -> Pairs:
-    return filtered(frame_of(rows), core=1, timed=read_protocol(protocol).timed)
+    return filtered(frame_of(rows), Filter.core(1), timed=read_protocol(protocol).timed)
 
 
 def exposed_of(rows: list[Row], pairs: Pairs) -> Exposed:

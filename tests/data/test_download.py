@@ -11,7 +11,7 @@ from download_cases import CONTENT, files_in, notes, remote
 from faulty_server import QUICK
 
 from rankbench import __version__
-from rankbench.data.download import ensure_archive, ensure_file, remote_of, sha256_of
+from rankbench.data.download import ensure_archive, ensure_file, sha256_of
 from rankbench.data.progress import Download, Ended
 from rankbench.errors import UserError
 
@@ -22,7 +22,7 @@ def test_from_a_folder(small, tmp_path):
     file = ensure_archive(source, tmp_path / "archives", str(mirror), events.append)
     assert file == tmp_path / "archives" / "iid" / "small.zip"
     assert file.read_bytes() == (mirror / "iid" / "small.zip").read_bytes()
-    name, size = "iid/small.zip", source.bytes
+    name, size = "iid/small.zip", source.file.bytes
     assert events == [Download(name, 0, size), Download(name, size, size), Ended(name)]
     assert files_in(tmp_path / "archives") == ["iid/small.zip"]
     events.clear()
@@ -125,15 +125,15 @@ def test_wrong_content_is_not_kept_and_said(small, server, tmp_path, kind, place
     wrong = {"changed": b"X" + right[1:], "cut": right[:-9], "longer": right + b"x", "empty": b""}[kind]
     copy.write_bytes(wrong)
     url = server.put("/small.zip", wrong)
-    file = replace(remote_of(source), urls=(url,) if place == "web" else ())
+    file = replace(source.file, urls=(url,) if place == "web" else ())
     origin, events = None if place == "web" else str(mirror), []
     with pytest.raises(UserError) as caught:
         ensure_file(file, tmp_path / "archives", mirror=origin, patience=QUICK, progress=events.append)
     expected = {
-        "changed": f"expected sha256 {source.sha256}, got {sha256(wrong).hexdigest()}",
-        "cut": f"expected {source.bytes:,} bytes, got {source.bytes - 9:,}",
-        "longer": f"expected {source.bytes:,} bytes, got {source.bytes + 1:,}",
-        "empty": f"expected {source.bytes:,} bytes, got 0",
+        "changed": f"expected sha256 {source.file.checksum[7:]}, got {sha256(wrong).hexdigest()}",
+        "cut": f"expected {source.file.bytes:,} bytes, got {source.file.bytes - 9:,}",
+        "longer": f"expected {source.file.bytes:,} bytes, got {source.file.bytes + 1:,}",
+        "empty": f"expected {source.file.bytes:,} bytes, got 0",
     }
     assert expected[kind] in caught.value.message
     assert f"iid/small.zip cannot be loaded from {url if place == 'web' else copy}" in caught.value.message

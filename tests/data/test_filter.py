@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.data.protocols.filter import ORDERS, PUBLISHED, Filter
-from rankbench.data.protocols.filtering import k_core
+from rankbench.data.filter import ORDERS, PUBLISHED, Filter
 
 rows = st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60).map(sorted)
 
@@ -35,13 +34,6 @@ def test_every_order_is_the_naive_one(pairs, users, items, order):
     kept = wanted.rows(user, item)
     assert kept.tolist() == sorted(kept.tolist())
     assert {pairs[row] for row in kept.tolist()} == naive(pairs, wanted)
-
-
-@settings(max_examples=40, deadline=None)
-@given(rows, st.integers(1, 4))
-def test_iterative_is_the_k_core(pairs, k):
-    user, item = np.array(pairs, np.int32).T
-    assert np.array_equal(Filter(None, k, k).rows(user, item), k_core(user, item, k))
 
 
 def test_the_orders_differ():

@@ -12,7 +12,7 @@ import pytest
 from rankbench.data.catalog import find_dataset
 from rankbench.data.disk import new_folder
 from rankbench.data.folder import default_data_folder, load_split, read_manifest
-from rankbench.data.prepare import prepare
+from rankbench.data.prepare import Access, prepare
 from rankbench.errors import UserError
 
 
@@ -20,7 +20,7 @@ from rankbench.errors import UserError
 def ready(small, tmp_path) -> Path:
     """A data folder with the small set's iid split."""
     dataset, mirror = small
-    prepare(tmp_path / "data", dataset, "iid", str(mirror))
+    prepare(tmp_path / "data", dataset, "iid", Access(str(mirror)))
     return tmp_path / "data"
 
 
@@ -81,7 +81,7 @@ def test_what_is_loaded_is_what_was_written(retail, retail_splits):
 
 def test_loading_needs_no_data_frames_no_network_and_no_torch(ready):
     code = (
-        "import sys; from pathlib import Path; from rankbench.data.prepare import load_split\n"
+        "import sys; from pathlib import Path; from rankbench.data.prepare import Access, load_split\n"
         f"load_split(Path({str(ready)!r}), 'small', 'iid')\n"
         "print([m for m in ('torch', 'numba', 'polars', 'httpx', 'rich', 'typer') if m in sys.modules])"
     )
@@ -152,7 +152,7 @@ def test_damage_is_found_the_file_named_and_mended_by_fetching_again(ready, smal
     assert str(ready / "small" / "iid") in caught.value.message
     assert "rankbench fetch small --split iid --force" in caught.value.hint
     notes = []
-    prepare(ready, dataset, "iid", str(mirror), notes.append)
+    prepare(ready, dataset, "iid", Access(str(mirror)), notes.append)
     assert expected in notes[0].text
     assert load_split(ready, "small", "iid").n_users == 6
 

@@ -3,7 +3,7 @@ import string
 import pytest
 
 from rankbench.data.folder import split_folder
-from rankbench.data.protocols.grammar import NOISE, PROTOCOLS, Protocol, folder_of, read_protocol
+from rankbench.data.protocol import NOISE, PROTOCOLS, Protocol, folder_of, read_protocol
 from rankbench.errors import UserError
 
 

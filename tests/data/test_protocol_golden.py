@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 import rankbench.data
+from rankbench.data.filter import Filter
+from rankbench.data.protocol import read_protocol
 from rankbench.data.protocols import divide
 from rankbench.data.protocols.filtering import filtered
-from rankbench.data.protocols.grammar import read_protocol
 from rankbench.data.protocols.parts import Pairs
 
 DIGESTS = {
@@ -26,7 +27,7 @@ def pairs() -> dict[bool, Pairs]:
     """The filtered pairs, without and with times."""
     file = Path(str(rankbench.data.__file__)).parent / "embedded" / "online-retail" / "interactions.parquet"
     frame = pl.read_parquet(file).select(pl.col("user", "item").cast(pl.String), time=pl.col("timestamp"))
-    return {timed: filtered(frame, core=10, timed=timed) for timed in (False, True)}
+    return {timed: filtered(frame, Filter.core(10), timed=timed) for timed in (False, True)}
 
 
 @pytest.mark.parametrize("protocol", DIGESTS)

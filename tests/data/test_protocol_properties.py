@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from split_cases import as_set, exposed_of, pairs_of, tables
 
 from rankbench.data.manifest import conventions
+from rankbench.data.protocol import PROTOCOLS, read_protocol
 from rankbench.data.protocols import divide
-from rankbench.data.protocols.grammar import PROTOCOLS, read_protocol
 from rankbench.data.protocols.parts import Parts
 from rankbench.errors import UserError
 

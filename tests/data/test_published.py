@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from rankbench.data.catalog import load_catalog
+from rankbench.data.filter import Filter
 from rankbench.data.formats import read_published
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocols.filtering import filtered
@@ -55,9 +56,9 @@ def test_the_published_pairs_have_these_hashes(shared_data, split):
 def published(shared_data, name, protocol):
     dataset = load_catalog()[name]
     source = dataset.published[protocol]
-    file = shared_data / "ir-benchmark" / source.archive
+    file = shared_data / "ir-benchmark" / source.file.path
     if not file.is_file():
-        pytest.skip(f"{source.archive} is not in the shared data folder")
+        pytest.skip(f"{source.file.path} is not in the shared data folder")
     return read_published(file, dataset, source)
 
 
@@ -66,7 +67,7 @@ def test_iid_of_movielens_100k_from_its_ratings(shared_data):
     raw = shared_data / "raw" / "ml-100k" / "u.data"
     if not raw.is_file():
         pytest.skip("the ratings of MovieLens 100K are not in the shared data folder")
-    pairs = filtered(pl.read_csv(raw, separator="\t", has_header=False, schema=columns), core=10, threshold=3)
+    pairs = filtered(pl.read_csv(raw, separator="\t", has_header=False, schema=columns), Filter.core(10, 3))
     train, test = iid(pairs)
     assert (sha256_of(train), sha256_of(test)) == SHA256["movielens-100k iid"]
     split = published(shared_data, "movielens-100k", "iid")

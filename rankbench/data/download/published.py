@@ -1,4 +1,4 @@
-"""The archives of published splits as remote files."""
+"""The archives of published splits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankbench.data.download.ensure import ensure_file
-from rankbench.data.download.remote import RemoteFile
 from rankbench.data.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rankbench.data.catalog import Published
-
-
-def remote_of(source: Published) -> RemoteFile:
-    """Return where the archive of a published split is and how it is known."""
-    return RemoteFile(source.archive, (source.url,), source.bytes, f"sha256:{source.sha256}")
 
 
 def ensure_archive(source: Published, archives: Path, mirror: str | None = None, progress: Progress = silent) -> Path:
@@ -30,4 +24,4 @@ def ensure_archive(source: Published, archives: Path, mirror: str | None = None,
     Raises:
         UserError: as `ensure_file`.
     """
-    return ensure_file(remote_of(source), archives, mirror=mirror, progress=progress)
+    return ensure_file(source.file, archives, mirror=mirror, progress=progress)

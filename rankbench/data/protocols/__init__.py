@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rankbench.data.interactions import Interactions
+from rankbench.data.protocol import FALSE_NEGATIVE, FALSE_POSITIVE, Protocol, read_protocol
 from rankbench.data.protocols.exposure import exposure
 from rankbench.data.protocols.false_negative import take_false_negatives
 from rankbench.data.protocols.false_positive import add_false_positives
-from rankbench.data.protocols.grammar import FALSE_NEGATIVE, FALSE_POSITIVE, Protocol, read_protocol
 from rankbench.data.protocols.iid import iid
 from rankbench.data.protocols.leave_one_out import leave_one_out
 from rankbench.data.protocols.parts import Exposed, Pairs, Parts

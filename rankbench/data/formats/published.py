@@ -1,4 +1,4 @@
-"""Readers of the files that splits are made of: the embedded Parquet and the archives of published splits."""
+"""The archives of published splits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from rankbench.data.catalog import Dataset, Embedded, Published
-from rankbench.data.download import sha256_of
+from rankbench.data.catalog import Dataset, Published
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocols.parts import Pairs
 from rankbench.errors import UserError
@@ -39,27 +38,6 @@ class PublishedSplit:
         """Return the pairs of train and test together."""
         both = self.train.union(self.test)
         return Pairs(both.users, both.items, self.users, self.items)
-
-
-def read_embedded(embedded: Embedded, id: str) -> pl.DataFrame:
-    """Return the rows of embedded data: `user` and `item`, strings or whole numbers by `id`, and `time`, Unix seconds.
-
-    Raises:
-        UserError: the file is missing or is not the one that shipped.
-    """
-    file = embedded.interactions
-    if not file.is_file() or sha256_of(file) != embedded.sha256:
-        raise UserError(f"{file} is missing or was changed.", "Install rankbench again.")
-    frame = pl.read_parquet(file, columns=list(embedded.columns.values()))
-    kind = pl.String if id == "str" else pl.Int64
-    user, item, time = (pl.col(embedded.columns[name]).alias(name) for name in ("user", "item", "time"))
-    return frame.select(user.cast(kind), item.cast(kind), time.cast(pl.Int64))
-
-
-def read_titles(embedded: Embedded) -> dict[str, str]:
-    """Return the title of each item by its id."""
-    frame = pl.read_parquet(embedded.items)
-    return dict(zip(frame["item"].cast(pl.String), frame["title"], strict=True))
 
 
 def read_published(archive: Path, dataset: Dataset, published: Published) -> PublishedSplit:
@@ -128,8 +106,8 @@ def _read_tsv(archive: Path, opened: zipfile.ZipFile, member: str, schema: dict[
     return frame
 
 
-def _expect(archive: Path, what: str, announced: int, got: int) -> None:
-    if announced != got:
+def _expect(archive: Path, what: str, announced: int | None, got: int) -> None:
+    if announced is not None and announced != got:
         raise UserError(f"{archive}: expected {announced:,} {what}, got {got:,}.", _FETCH_AGAIN)
 
 
