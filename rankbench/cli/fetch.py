@@ -198,5 +198,8 @@ def _joined(failed: list[tuple[Dataset, str, UserError]], tried: int) -> UserErr
     """Return one error for all faults; the first hint stands for all."""
     if tried == 1:
         return failed[0][2]
-    lines = [f"{dataset.name} {protocol}: {error.message}" for dataset, protocol, error in failed]
+    splits: dict[str, list[str]] = {}
+    for dataset, protocol, error in failed:
+        splits.setdefault(error.message, []).append(f"{dataset.name} {protocol}")
+    lines = [f"{', '.join(names)}: {message}" for message, names in splits.items()]
     return UserError("\n".join([f"{len(failed)} of {tried} splits are not ready.", *lines]), failed[0][2].hint)
