@@ -11,6 +11,7 @@ import typer
 from rankbench import __version__
 from rankbench.cli.check import check
 from rankbench.cli.console import notes, show_error
+from rankbench.cli.data import data
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
 from rankbench.cli.new_loss import new_loss
@@ -47,6 +48,7 @@ def _root(
 
 
 app.command("fetch")(fetch)
+app.add_typer(data, name="data")
 app.command("run")(run)
 app.command("report")(report)
 app.command("reproduce")(reproduce)

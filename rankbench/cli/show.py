@@ -104,7 +104,9 @@ def describe(text: str) -> dict[str, Any]:
         raise UserError(f"{name} has no parameters, got {text!r}.", "Only losses and backbones have any.")
     if key in METRICS:
         return {"kind": "metric", "name": TITLES[key], "text": inspect.getdoc(METRICS[key])}
-    return _dataset(name)
+    from rankbench.cli.show_dataset import describe_dataset
+
+    return describe_dataset(name)
 
 
 def _part(kind: Kind, text: str) -> dict[str, Any]:
@@ -146,20 +148,6 @@ def _of_loss(owner: type[Configurable]) -> dict[str, Any]:
     }
 
 
-def _dataset(name: str) -> dict[str, Any]:
-    from rankbench.data.catalog import find_dataset
-
-    found = find_dataset(name)
-    return {
-        "kind": "data set",
-        "name": name,
-        "text": f"{found.title}\n\n{found.terms}\n\nCite: {found.cite}\n\nHome: {found.home}",
-        "splits": list(found.protocols),
-        "counts": {"users": found.users, "items": found.items, "interactions": found.interactions},
-        "licence": found.licence,
-    }
-
-
 def _draw(described: dict[str, Any]) -> None:
     from rich.text import Text
 
@@ -173,9 +161,10 @@ def _draw(described: dict[str, Any]) -> None:
     console.print()
     console.print(Text(readable(described["text"], min(console.width, CAPTION))))
     console.print()
-    lines = {key: described.get(key) for key in ("provenance", "family", "sees", "score", "licence")}
+    lines = {key: described.get(key) for key in ("provenance", "family", "sees", "score", "licence", "login", "filter")}
     lines["splits"] = ", ".join(described.get("splits", ()))
-    lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items())
+    lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items() if count)
+    lines["statistics"] = "  ".join(f"{key}={value}" for key, value in described.get("statistics", {}).items())
     lines["training"] = "  ".join(f"{key}={spell(value)}" for key, value in described.get("training", {}).items())
     for key, text in lines.items():
         if text:
@@ -183,6 +172,11 @@ def _draw(described: dict[str, Any]) -> None:
     if described.get("parameters"):
         console.print()
         console.print(_parameters(described["parameters"]))
+    if described.get("popularity"):
+        from rankbench.cli.show_dataset import popularity_plot
+
+        console.print()
+        console.print(popularity_plot(described["popularity"]))
 
 
 def _parameters(parameters: dict[str, dict[str, Any]]) -> Any:

@@ -5,6 +5,8 @@ from typer.testing import CliRunner
 
 from rankbench import registry
 from rankbench.cli.app import app
+from rankbench.data.catalog import load_catalog
+from rankbench.data.prepare import ensure_split
 from rankbench.errors import UserError
 from rankbench.evaluation.metrics import METRICS
 from rankbench.losses import ListLoss, VectorLoss
@@ -131,3 +133,25 @@ def test_what_has_no_parameters_takes_none(name):
     result = CliRunner().invoke(app, ["show", name])
     assert isinstance(result.exception, UserError)
     assert "has no parameters" in result.exception.message
+
+
+def test_show_data_sets(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANKBENCH_DATA", str(tmp_path))
+    before = output("show", "x-wines-slim")
+    assert "CC0 1.0" in before
+    assert "Statistics" not in before
+    ensure_split(tmp_path, "x-wines-slim", "iid")
+    found = json.loads(output("show", "x-wines-slim", "--json"))
+    assert (found["statistics"]["users"], found["statistics"]["pairs"]) == (8_316, 132_373)
+    assert found["statistics"]["density"] == "1.922%"
+    assert found["statistics"]["gini"] == "0.609"
+    assert sum(found["popularity"]) == pytest.approx(1, abs=1e-3)
+    assert found["popularity"] == sorted(found["popularity"], reverse=True)
+    assert round(found["popularity"][0], 2) == 0.43
+    assert "0-10 %" in output("show", "x-wines-slim")
+
+
+@pytest.mark.parametrize("name", load_catalog())
+def test_every_data_set_can_be_shown(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANKBENCH_DATA", str(tmp_path))
+    assert "Cite:" in output("show", name)

@@ -1,5 +1,6 @@
 """Files from the web, a mirror or the user's own disk into the cache: verified, resumable, never half there."""
 
+from rankbench.data.download.cached import is_right
 from rankbench.data.download.digests import sha256_of
 from rankbench.data.download.ensure import ensure_file
 from rankbench.data.download.given import take
@@ -20,6 +21,7 @@ __all__ = [
     "ensure_archive",
     "ensure_file",
     "ensure_files",
+    "is_right",
     "pin_of",
     "sha256_of",
     "take",
