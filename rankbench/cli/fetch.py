@@ -131,9 +131,13 @@ def _check(names: list[str], mirror: str | None, json: bool) -> None:
         typer.echo(writer.dumps(rows, indent=2))
     else:
         from rankbench.cli.catalogue import links_table
-        from rankbench.cli.console import results
+        from rankbench.cli.console import notes, results
 
-        results().print(links_table(found))
+        if found:
+            results().print(links_table(found))
+        for dataset in datasets:
+            if not dataset.files:
+                notes().print(f"{dataset.name} ships with the package: there is no link.", markup=False)
     if any(
         verdicts and not any(verdict.alive and verdict.same_size is not False for verdict in verdicts)
         for _, verdicts in found

@@ -206,3 +206,35 @@ def test_fetch_starts_without_torch_and_numba(data):
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_check_asks_every_link_and_fetches_nothing(run, tmp_path):
+    code, out, err = run(
+        "online-retail", "movielens-100k", "--check", "--data", tmp_path, https_proxy=NOWHERE, no_proxy=""
+    )
+    assert code == 1
+    assert "online-retail ships with the package" in err
+    links = [line for line in out.splitlines()[1:] if line.startswith("movielens-100k")]
+    assert len(links) == 2
+    assert not any(" yes " in line for line in links)
+    code, out, _ = run("yahoo-r3", "--check", "--json", "--data", tmp_path)
+    assert (code, out) == (0, "[]\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_without_users_are_fetched_as_files(run, tmp_path):
+    mirror = tmp_path / "mirror" / "raw" / "otto"
+    mirror.mkdir(parents=True)
+    (mirror / "otto-recsys-train.jsonl").write_text("{}")
+    code, out, err = run("otto", "--data", tmp_path / "data", "--mirror", tmp_path / "mirror")
+    assert code == 0
+    assert "OTTO" in err
+    assert (tmp_path / "data" / "archives" / "raw" / "otto" / "otto-recsys-train.jsonl").read_text() == "{}"
+    assert out.splitlines()[0].endswith("otto-recsys-train.jsonl")
+
+
+def test_from_goes_with_one_set_and_must_be_there(run, tmp_path):
+    assert "goes with one data set" in run("coat", "gowalla", "--from", tmp_path)[2]
+    code, _, err = run("yahoo-r3", "--split", "iid", "--from", tmp_path / "none", "--data", tmp_path)
+    assert code == 2
+    assert "is not there" in err
