@@ -72,13 +72,3 @@ def _enough(number: NDArray[np.int32], k: int) -> NDArray[np.bool_]:
     import numpy as np
 
     return (np.bincount(number) >= k)[number]
-
-
-PUBLISHED: Mapping[str, Filter] = {
-    "ir-benchmark": Filter(threshold=3, users=10, items=10),
-    "mult-vae": Filter(threshold=4, users=5, items=1, order="items-users"),
-    "mult-vae songs": Filter(threshold=None, users=20, items=200, order="items-users"),
-    "sequential": Filter(threshold=None, users=5, items=5),
-}
-"""The filters of published splits: IR-Benchmark; Mult-VAE on MovieLens 20M and Netflix, and on the Million Song
-Dataset; leave-one-out splits of sequential recommendation."""

@@ -11,7 +11,7 @@ from download_cases import CONTENT, files_in, notes, remote
 from faulty_server import QUICK
 
 from rankbench import __version__
-from rankbench.data.download import ensure_archive, ensure_file, sha256_of
+from rankbench.data.download import ensure_file, sha256_of
 from rankbench.data.progress import Download, Ended
 from rankbench.errors import UserError
 
@@ -19,14 +19,14 @@ from rankbench.errors import UserError
 def test_from_a_folder(small, tmp_path):
     dataset, mirror = small
     source, events = dataset.published["iid"], []
-    file = ensure_archive(source, tmp_path / "archives", str(mirror), events.append)
+    file = ensure_file(source.file, tmp_path / "archives", mirror=str(mirror), progress=events.append)
     assert file == tmp_path / "archives" / "iid" / "small.zip"
     assert file.read_bytes() == (mirror / "iid" / "small.zip").read_bytes()
     name, size = "iid/small.zip", source.file.bytes
     assert events == [Download(name, 0, size), Download(name, size, size), Ended(name)]
     assert files_in(tmp_path / "archives") == ["iid/small.zip"]
     events.clear()
-    assert ensure_archive(source, tmp_path / "archives", None, events.append) == file
+    assert ensure_file(source.file, tmp_path / "archives", progress=events.append) == file
     assert events == []
 
 

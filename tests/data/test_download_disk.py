@@ -13,7 +13,7 @@ import pytest
 from download_cases import CONTENT, files_in, remote
 from faulty_server import QUICK
 
-from rankbench.data.download import ensure_archive, ensure_file
+from rankbench.data.download import ensure_file
 from rankbench.errors import UserError
 
 
@@ -39,7 +39,7 @@ def test_a_disk_that_refuses_a_copy(small, tmp_path, monkeypatch, code):
 
     monkeypatch.setattr(Path, "open", failing)
     with pytest.raises(UserError, match="cannot be written: refused") as caught:
-        ensure_archive(dataset.published["iid"], tmp_path / "archives", str(mirror))
+        ensure_file(dataset.published["iid"].file, tmp_path / "archives", mirror=str(mirror))
     assert ("Make room" in caught.value.hint) == (code == errno.ENOSPC)
     assert files_in(tmp_path / "archives") == []
 

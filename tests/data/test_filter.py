@@ -3,9 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.data.filter import ORDERS, PUBLISHED, Filter
+from rankbench.data.catalog import load_catalog
+from rankbench.data.filter import ORDERS, Filter
 
 rows = st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60).map(sorted)
+
+CATALOGUED = sorted(
+    {each.filter for d in load_catalog().values() for each in (d.settings, *d.overrides.values())}, key=str
+)
 
 
 def naive(pairs: list, wanted: Filter) -> set:
@@ -46,7 +51,7 @@ def test_the_orders_differ():
     assert left["iterative"] == pairs[4:]
 
 
-@pytest.mark.parametrize("wanted", PUBLISHED.values(), ids=PUBLISHED)
+@pytest.mark.parametrize("wanted", CATALOGUED, ids=str)
 def test_filters_say_what_they_are(wanted):
     assert str(wanted.users) in str(wanted)
     assert wanted.order in ORDERS

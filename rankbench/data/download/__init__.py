@@ -6,7 +6,6 @@ from rankbench.data.download.ensure import ensure_file
 from rankbench.data.download.given import take
 from rankbench.data.download.patience import Patience
 from rankbench.data.download.pins import Pin, pin_of
-from rankbench.data.download.published import ensure_archive
 from rankbench.data.download.remote import RemoteFile
 from rankbench.data.download.several import ensure_files
 from rankbench.data.download.verdicts import Verdict, check, check_files
@@ -18,7 +17,6 @@ __all__ = [
     "Verdict",
     "check",
     "check_files",
-    "ensure_archive",
     "ensure_file",
     "ensure_files",
     "is_right",
