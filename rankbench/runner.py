@@ -138,13 +138,13 @@ def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None
 def _evaluate(trained: Trained, split: Split) -> dict[Measured, Evaluation]:
     found: dict[Measured, Evaluation] = {}
     chosen: dict[int, str] = {}
-    for name, vectors in trained.vectors.items():
+    for name, scorer in trained.scorers.items():
         epoch = trained.best[name].epoch
         for convention in CONVENTIONS:
             for test in split.tests:
                 same = chosen.get(epoch)  # both validation sets may have chosen one epoch
                 found[name, convention, test] = (
-                    found[same, convention, test] if same else evaluate(*vectors, split, test, convention)
+                    found[same, convention, test] if same else evaluate(scorer, split, test, convention)
                 )
         chosen.setdefault(epoch, name)
     return found

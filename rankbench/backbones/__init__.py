@@ -1,11 +1,12 @@
-"""Backbones: what turns train interactions into user and item vectors. One file here is one backbone.
+"""Backbones: what turns train interactions into scores. One file here is one backbone.
 
-A score is the inner product of a user's and an item's vector; losses on cosines get normalised vectors, in training and
-in evaluation alike.
+The score of a `Backbone` is the inner product of a user's and an item's vector; losses on cosines get normalised
+vectors, in training and in evaluation alike. A `RowBackbone` has scores of another kind. One that is `LossFree` as well
+is fitted to the train interactions at once: no loss, no training values, a line of its own in every leaderboard.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,21 @@ from torch import Tensor, nn
 from rankbench.data.interactions import Interactions
 from rankbench.params import Configurable, Value, param
 
-__all__ = ["Backbone", "initial", "param"]
+__all__ = ["Backbone", "LossFree", "RowBackbone", "initial", "param"]
 
 
 class Backbone(Configurable, nn.Module, ABC):
-    """A recommender's representation: `forward` returns the vectors of all users and all items.
+    """A recommender's representation: `forward()` returns the vectors of all users (U, d) and of all items (I, d).
 
     Class attributes:
         paper: the source.
-        folds_in: whether users that `bind` did not see get vectors, from their items (`Split.fold_in`).
+        folds_in: whether users that `bind` did not see are scored, too, from their items (`Split.inputs`).
+        trains_with_loss: whether a loss is needed; False for those that are `LossFree`.
     """
 
     paper: ClassVar[str] = ""
     folds_in: ClassVar[bool] = False
+    trains_with_loss: ClassVar[bool] = True
 
     def __init__(self, **values: Value) -> None:
         nn.Module.__init__(self)
@@ -36,8 +39,56 @@ class Backbone(Configurable, nn.Module, ABC):
         """Create the parameters for the users and items of `train`, with `initial` values from the generator."""
 
     @abstractmethod
-    def forward(self) -> tuple[Tensor, Tensor]:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the user vectors (U, d) and the item vectors (I, d)."""
+
+
+class RowBackbone(Backbone):
+    """A recommender whose score is not an inner product: `forward(user, inputs)` scores all items for some users.
+
+    It is trained by losses on sampled negatives and on lists; those that are defined on vectors are refused.
+
+    Attributes:
+        cosine: whether the loss expects cosines, scores between -1 and 1: the backbone gives such, by normalising what
+            it takes inner products of. Set before `bind`.
+    """
+
+    cosine: bool = False
+
+    @abstractmethod
+    def forward(self, user: Tensor, inputs: Interactions) -> Tensor:
+        """Return the scores of all items (b, I) for some users.
+
+        Evaluation calls it without gradients, and from several threads at once.
+
+        Args:
+            user: (b,) int64, users.
+            inputs: what is known of every user: train while training, `Split.inputs` in evaluation. One that folds in
+                scores a user from this alone.
+        """
+
+    def score(self, user: Tensor, item: Tensor, inputs: Interactions) -> Tensor:
+        """Return the scores (B, M) of each user (B,) with its own items (B, M) int64: here, picked from whole rows."""
+        rows: Tensor = self(user, inputs)  # (B, I)
+        return rows.gather(1, item)  # (B, M)
+
+
+class LossFree(Backbone):
+    """A recommender that is fitted without a loss; `forward` is that of a `Backbone` or of a `RowBackbone`.
+
+    Class attributes:
+        uses_seed: whether `fit` depends on the seed; if not, it runs once whatever the seeds.
+    """
+
+    trains_with_loss = False
+    uses_seed: ClassVar[bool] = False
+
+    @abstractmethod
+    def fit(self, train: Interactions, seed: int) -> None:
+        """Learn from `train`; `seed` is what to seed the backbone's own randomness with."""
+
+    def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
+        """Do nothing: `fit` makes whatever there is."""
 
 
 def initial(rows: int, dim: int, init: str, generator: torch.Generator) -> nn.Parameter:

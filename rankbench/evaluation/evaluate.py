@@ -7,14 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rankbench.data.interactions import Split
-from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS, ndcg
-from rankbench.evaluation.ranking import hits_of, top_items
-from rankbench.scoring.unit import unit
+from rankbench.evaluation.ranking import hits_of
+from rankbench.evaluation.scorers import Scorer
 
 Convention = Literal["standard", "ir-benchmark"]
 
@@ -51,21 +49,11 @@ class Evaluation:
         return float(self.values[metric][:, KS.index(K)].sum() / self.n_averaged)
 
 
-def vectors_for(score: str, user_vec: Tensor, item_vec: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the vectors whose inner product is the score: normalised ones for "cosine"."""
-    if score == "cosine":
-        return unit(user_vec), unit(item_vec)
-    return user_vec, item_vec
-
-
-def evaluate(
-    user_vec: Tensor, item_vec: Tensor, split: Split, test: str, convention: Convention = "standard"
-) -> Evaluation:
+def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "standard") -> Evaluation:
     """Rank the whole catalogue, or what was exposed, for each user with an item in the test set and measure the lists.
 
     Args:
-        user_vec: (U, d) float, user vectors.
-        item_vec: (I, d) float, item vectors.
+        scorer: the model.
         split: the split.
         test: name of the test set.
         convention: what is masked and what the mean is over, see `CONVENTIONS`.
@@ -74,9 +62,9 @@ def evaluate(
     users = np.flatnonzero(relevant.user_counts)  # (n,)
     mask = split.mask_of_test(test) if convention == "standard" else split.inputs
     if split.exposed is None:
-        top = top_items(user_vec, item_vec, users, mask, max(KS))  # (n, max K)
+        top = scorer.top_items(users, mask, max(KS))  # (n, max K)
     else:
-        top = top_exposed(user_vec, item_vec, users, split.exposed.without(mask), max(KS))  # (n, max K)
+        top = scorer.top_exposed(users, split.exposed.without(mask), max(KS))  # (n, max K)
     hits = hits_of(top, users, relevant)  # (n, max K)
     n_relevant = relevant.user_counts[users]  # (n,)
     values = {
@@ -99,9 +87,9 @@ def evaluate(
     )
 
 
-def validate(user_vec: Tensor, item_vec: Tensor, split: Split, valid: str, K: int = 20) -> float:
+def validate(scorer: Scorer, split: Split, valid: str, K: int = 20) -> float:
     """Return the mean NDCG@K on a validation set, over the users that have an item in it; inputs are masked."""
     relevant = split.valids[valid]
     users = np.flatnonzero(relevant.user_counts)  # (n,)
-    top = top_items(user_vec, item_vec, users, split.mask_of_valid(), K)  # (n, K)
+    top = scorer.top_items(users, split.mask_of_valid(), K)  # (n, K)
     return float(ndcg(hits_of(top, users, relevant), relevant.user_counts[users], K).mean())

@@ -44,6 +44,25 @@ def best(
     width = max(int(size.max(initial=0)), K)
     key = np.full((len(query), width), _NOTHING)  # (n, width)
     _write_keys(query.shape[1])(query, item_vec, item, size, key)
+    return _items_of(key, K)
+
+
+def best_of_rows(scores: NDArray[np.float32], K: int) -> NDArray[np.int32]:
+    """Return the K best items of whole rows (n, K) int32, best first, equal ones by item, then -1.
+
+    Args:
+        scores: (n, I) float32; items whose score is NaN or -inf are left out.
+        K: length of the lists.
+    """
+    n, n_items = scores.shape
+    key = np.full((n, max(n_items, K)), _NOTHING)  # (n, width)
+    _write_row_keys(scores.view(np.int32), scores, key)
+    key.partition(key.shape[1] - K, axis=1)
+    return _items_of(key[:, -K:], K)
+
+
+def _items_of(key: NDArray[np.int64], K: int) -> NDArray[np.int32]:
+    """Return the items of the K largest keys of each row (n, K), sorting the keys in place."""
     key.sort(axis=1)
     first = key[:, ::-1][:, :K]  # (n, K)
     return np.where(first == _NOTHING, -1, _LOW - (first & _LOW)).astype(np.int32)  # (n, K)
@@ -76,6 +95,14 @@ def _write_keys(d: int) -> Callable[..., None]:
                     key[b, j] = _key_of(bits[j], item[b, j])
 
     return cast(Callable[..., None], write_keys)
+
+
+@njit(cache=True, nogil=True)
+def _write_row_keys(bits, scores, key):  # type: ignore[no-untyped-def]
+    for b in range(len(scores)):
+        for i in range(scores.shape[1]):
+            if scores[b, i] > -np.inf:
+                key[b, i] = _key_of(bits[b, i], i)
 
 
 @njit(cache=True, nogil=True, inline="always")

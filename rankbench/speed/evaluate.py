@@ -21,6 +21,7 @@ from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.evaluate import evaluate
 from rankbench.evaluation.metrics import KS
 from rankbench.evaluation.ranking import top_items
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.speed.clock import Work, by_engine, take_turns, timed, torch_has
 from rankbench.speed.results import Measurement, Results, in_ms
 from rankbench.speed.torch_ranking import matrix_product, plain_evaluation, published_evaluation
@@ -56,7 +57,7 @@ class _Case:
         return cls(split, user_vec, item_vec, split.mask_of_test("iid"), users)
 
     def engine(self) -> object:
-        return evaluate(self.user_vec, self.item_vec, self.split, "iid")
+        return evaluate(InnerProduct(self.user_vec, self.item_vec), self.split, "iid")
 
     def lists(self) -> object:
         return top_items(self.user_vec, self.item_vec, self.users, self.mask, max(KS))

@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rankbench.backbones import RowBackbone
 from rankbench.data.interactions import Interactions
 from rankbench.losses import ListLoss, Loss, VectorLoss, Vectors
 from rankbench.randomness import key
 from rankbench.sampling import Sampler
 from rankbench.spec import TrainSpec
 from rankbench.training.lists import backward_of_lists
+from rankbench.training.rows import backward_of_rows, backward_of_samples, needs_vectors
 from rankbench.training.step import backward
 
 
@@ -29,6 +31,9 @@ class Batches(Protocol):
 
     def backward(self, loss: Any, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         """Add the gradients of a batch's mean loss to all parameters and return the mean loss ()."""
+
+    def backward_rows(self, loss: Any, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
+        """Do the same for a backbone whose score is not an inner product."""
 
 
 def batches_of(
@@ -64,6 +69,9 @@ class _Pairs:
         torch.autograd.backward(mean)
         return mean.detach()
 
+    def backward_rows(self, loss: VectorLoss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
+        raise needs_vectors(type(loss).__name__.lower(), type(backbone).__name__.lower())
+
 
 @dataclass
 class _Sampled(_Pairs):
@@ -84,6 +92,10 @@ class _Sampled(_Pairs):
         sampler = self.sampler.log_probability
         return backward(loss, user_vec, item_vec, user, pos, neg, sampler, self.spec.precision)
 
+    def backward_rows(self, loss: Loss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
+        user, pos, neg = batch  # (B,), (B,), (B, N)
+        return backward_of_samples(loss, backbone, self.train, user, pos, neg, self.sampler.log_probability)
+
 
 @dataclass
 class _Users:
@@ -101,3 +113,6 @@ class _Users:
 
     def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)
+
+    def backward_rows(self, loss: ListLoss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
+        return backward_of_rows(loss, backbone, self.train, *batch)

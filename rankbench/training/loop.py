@@ -1,10 +1,11 @@
-"""The one training loop. It yields its progress and returns the trained vectors; it prints nothing."""
+"""The one training loop. It yields its progress and returns what the trained model scores by; it prints nothing."""
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from rankbench import parallel
-from rankbench.backbones import Backbone
+from rankbench.backbones import Backbone, RowBackbone
 from rankbench.data.interactions import Split
-from rankbench.evaluation.evaluate import validate, vectors_for
+from rankbench.evaluation.evaluate import validate
+from rankbench.evaluation.scorers import InnerProduct, Scorer, scorer_of
 from rankbench.losses import Epoch, Loss
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives, sampler_of
@@ -31,13 +33,13 @@ class Trained:
     """What a training ends with.
 
     Args:
-        vectors: by validation set, the (user, item) vectors, ready to be scored, of the epoch that it chose.
+        scorers: by validation set, the model of the epoch that it chose.
         best: by validation set, the epoch that it chose and its value.
         curve: every epoch.
         diverged: why training stopped early with a loss or parameters that are not finite; empty when it did not.
     """
 
-    vectors: dict[str, tuple[Tensor, Tensor]]
+    scorers: dict[str, Scorer]
     best: dict[str, Best]
     curve: list[EpochEnd]
     diverged: str = ""
@@ -68,6 +70,8 @@ class Training:
     def __post_init__(self) -> None:
         train, spec = self.split.train, self.spec
         generator = torch.Generator().manual_seed(key(self.seed, "init") >> 1)
+        if isinstance(self.backbone, RowBackbone):
+            self.backbone.cosine = self.loss.score == "cosine"
         self.backbone.bind(train, spec.dim, spec.init, generator)
         self.loss.bind(train, key(self.seed, "loss") >> 1)
         self.backbone.to(self.device)
@@ -102,7 +106,8 @@ class Training:
 
     def vectors(self) -> tuple[Tensor, Tensor]:
         """Return the user and item vectors whose inner product is the score."""
-        return vectors_for(self.loss.score, *self.backbone())
+        scored = InnerProduct.of(self.loss.score, *self.backbone())
+        return scored.user_vec, scored.item_vec
 
     def _epoch(self, epoch: int) -> Generator[Step, None, float]:
         """Take one pass over the rows, train interactions or users, and return the mean loss."""
@@ -117,7 +122,10 @@ class Training:
 
     def _step(self, batch: tuple[Tensor, ...]) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
-        value = self.batches.backward(self.loss, *self.vectors(), batch)  # ()
+        if isinstance(self.backbone, RowBackbone):
+            value = self.batches.backward_rows(self.loss, self.backbone, batch)  # ()
+        else:
+            value = self.batches.backward(self.loss, *self.vectors(), batch)  # ()
         self.optimiser.step()
         return value
 
@@ -135,30 +143,40 @@ class Training:
     @torch.no_grad()
     def _refresh(self, epoch: int) -> None:
         drawn = key(self.seed, "refresh", epoch)
-        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
 
         def draw(user: Tensor) -> Tensor:
             return self.uniform.draw(drawn, user, user, user, self.spec.negatives)  # (b, N)
 
-        def score_items(user: Tensor, item: Tensor) -> Tensor:
-            return products(user_vec[user], item_vec, item.to(torch.int32))  # (b, M)
+        self.loss.refresh(Epoch(epoch, self.split.train, draw, self._score_items()))
 
-        self.loss.refresh(Epoch(epoch, self.split.train, draw, score_items))
+    def _score_items(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the function of users (b,) and items (b, M) that gives their scores (b, M)."""
+        backbone = self.backbone
+        if isinstance(backbone, RowBackbone):
+            return lambda user, item: backbone.score(user, item.long(), self.split.train)  # (b, M)
+        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
+        return lambda user, item: products(user_vec[user], item_vec, item.to(torch.int32))  # (b, M)
 
     @torch.no_grad()
     def _validate(self, epoch: int) -> dict[str, float]:
         if epoch % self.spec.eval_every and epoch != self.spec.epochs:
             return {}
-        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
-        values = {name: validate(user_vec, item_vec, self.split, name) for name in self.split.valids}
+        scorer = scorer_of(self.backbone, self.split, self.loss.score)
+        values = {name: validate(scorer, self.split, name) for name in self.split.valids}
         self.selection.observe(epoch, values, self.backbone.state_dict())
         return values
 
     @torch.no_grad()
     def _result(self, diverged: str = "") -> Trained:
-        vectors = {}
+        scorers: dict[str, Scorer] = {}
         for name, best in self.selection.best.items():
             if best.state:
                 self.backbone.load_state_dict(best.state)
-                vectors[name] = tuple(v.clone() for v in self.vectors())
-        return Trained(vectors, self.selection.best, self.curve, diverged)  # type: ignore[arg-type]
+                scorers[name] = self._kept()
+        return Trained(scorers, self.selection.best, self.curve, diverged)
+
+    def _kept(self) -> Scorer:
+        """Return the model as it is now, for good."""
+        if isinstance(self.backbone, RowBackbone):
+            return scorer_of(copy.deepcopy(self.backbone), self.split, self.loss.score)
+        return InnerProduct(*(vec.clone() for vec in self.vectors()))

@@ -4,9 +4,10 @@ import pytrec_eval
 import torch
 
 from rankbench.data.interactions import Interactions
-from rankbench.evaluation.evaluate import evaluate, validate, vectors_for
+from rankbench.evaluation.evaluate import evaluate, validate
 from rankbench.evaluation.groups import GROUPS, popularity_groups
 from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.evaluation.scorers import InnerProduct
 from toy import random_split
 
 
@@ -49,7 +50,7 @@ def naive_evaluation(user_vec, item_vec, split, test, convention):
 def test_one_pass_equals_loops_over_users(convention, test):
     split = random_split(5, n_users=50, n_items=130, each=9)  # some users have no test item
     user_vec, item_vec = torch.randn(50, 8), torch.randn(130, 8)
-    found = evaluate(user_vec, item_vec, split, test, convention)
+    found = evaluate(InnerProduct(user_vec, item_vec), split, test, convention)
     means, averaged, group_hits = naive_evaluation(user_vec, item_vec, split, test, convention)
     assert found.n_averaged == averaged
     assert len(found.users) < 50
@@ -79,7 +80,7 @@ def test_a_whole_evaluation_equals_trec_eval_on_ties_and_users_without_test_item
     names = {"ndcg": "ndcg_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}
     measures = {f"{name}.{K}" for name in names.values() for K in KS}
     theirs = pytrec_eval.RelevanceEvaluator(wanted, measures).evaluate(run)
-    ours = evaluate(user_vec, item_vec, split, "iid")
+    ours = evaluate(InnerProduct(user_vec, item_vec), split, "iid")
     assert len(theirs) == len(ours.users) == ours.n_averaged
     for metric, name in names.items():
         for K in KS:
@@ -100,14 +101,7 @@ def test_validation_masks_train_only():
         top = naive_ranking((item_vec @ user_vec[u]).numpy(), set(split.train.row(u).tolist()), 20)
         hits = np.array([[i in set(valid.row(u).tolist()) for i in top]])
         values.append(METRICS["ndcg"](hits, valid.user_counts[[u]], 20)[0])
-    assert validate(user_vec, item_vec, split, "popularity") == pytest.approx(np.mean(values), abs=1e-12)
-
-
-def test_cosine_is_of_normalised_vectors():
-    user_vec, item_vec = torch.randn(3, 5), torch.randn(4, 5)
-    u, v = vectors_for("cosine", user_vec, item_vec)
-    torch.testing.assert_close(u @ v.T, torch.cosine_similarity(user_vec[:, None], item_vec[None], dim=2))
-    assert vectors_for("dot", user_vec, item_vec) == (user_vec, item_vec)
+    assert validate(InnerProduct(user_vec, item_vec), split, "popularity") == pytest.approx(np.mean(values), abs=1e-12)
 
 
 def test_groups_hold_about_the_same_number_of_interactions():

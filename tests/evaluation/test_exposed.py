@@ -13,6 +13,7 @@ from rankbench.evaluation import exposed as module
 from rankbench.evaluation.evaluate import evaluate, validate
 from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.parallel import set_threads
 from toy import random_interactions, random_split
 
@@ -52,7 +53,7 @@ def test_the_metrics_are_those_of_loops_over_users(convention, seed):
         for metric, K in sums:
             padded = np.pad(hits, ((0, 0), (0, max(K - len(ranked), 0))))
             sums[metric, K] += METRICS[metric](padded, np.array([len(wanted)]), K)[0]
-    found = evaluate(user_vec, item_vec, split, "exposure", convention)
+    found = evaluate(InnerProduct(user_vec, item_vec), split, "exposure", convention)
     assert found.n_averaged == averaged
     for (metric, K), value in sums.items():
         assert found.mean(metric, K) == pytest.approx(value / averaged, abs=1e-12)
@@ -107,10 +108,8 @@ def test_threads_change_nothing(monkeypatch):
 
 def test_validation_ranks_the_whole_catalogue():
     split = random_exposure(3)
-    user_vec, item_vec = torch.randn(50, 8), torch.randn(130, 8)
-    assert validate(user_vec, item_vec, split, "iid") == validate(
-        user_vec, item_vec, replace(split, exposed=None), "iid"
-    )
+    scorer = InnerProduct(torch.randn(50, 8), torch.randn(130, 8))
+    assert validate(scorer, split, "iid") == validate(scorer, replace(split, exposed=None), "iid")
 
 
 def test_fold_in_items_are_masked_and_means_are_over_users_with_targets():
@@ -130,11 +129,11 @@ def test_fold_in_items_are_masked_and_means_are_over_users_with_targets():
         tests={"strong": of(plain.tests["iid"], np.arange(60) >= 50)},
     )
     torch.manual_seed(0)
-    user_vec, item_vec = torch.randn(60, 8), torch.randn(120, 8)
+    scorer = InnerProduct(torch.randn(60, 8), torch.randn(120, 8))
     expected = replace(split, train=plain.train, fold_in=None)
     for convention in ("standard", "ir-benchmark"):
-        found = evaluate(user_vec, item_vec, split, "strong", convention)
-        same = evaluate(user_vec, item_vec, expected, "strong", "standard")
+        found = evaluate(scorer, split, "strong", convention)
+        same = evaluate(scorer, expected, "strong", "standard")
         assert found.n_averaged == len(found.users) == same.n_averaged
         assert all(np.array_equal(found.values[m], same.values[m]) for m in METRICS)
-    assert validate(user_vec, item_vec, split, "iid") == validate(user_vec, item_vec, expected, "iid")
+    assert validate(scorer, split, "iid") == validate(scorer, expected, "iid")

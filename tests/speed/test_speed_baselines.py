@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rankbench.evaluation.evaluate import evaluate
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.speed.clock import Laps
 from rankbench.speed.draws import plain_draw, published_draw
 from rankbench.speed.engine import Chosen, EngineStep
@@ -61,7 +62,7 @@ def test_evaluations_measure_what_the_engine_measures(evaluation):
     relevant = SPLIT.tests["iid"]
     users = np.flatnonzero(relevant.user_counts)
     means = evaluation(user_vec, item_vec, users, SPLIT.mask_of_test("iid"), relevant)
-    found = evaluate(user_vec, item_vec, SPLIT, "iid")
+    found = evaluate(InnerProduct(user_vec, item_vec), SPLIT, "iid")
     assert {K for _, K in means} >= set(PUBLISHED_KS)
     for (metric, K), value in means.items():
         assert value == pytest.approx(found.mean(metric, K), rel=1e-9), (metric, K)

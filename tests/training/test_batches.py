@@ -5,6 +5,7 @@ import torch
 
 from rankbench import registry
 from rankbench.backbones.mf import MF
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.parallel import set_threads
 from rankbench.spec import TrainSpec
 from rankbench.training import checkpoint, lists
@@ -29,9 +30,15 @@ def finish(made: Training) -> Trained:
             return stop.value
 
 
+def vectors(trained: Trained, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    scorer = trained.scorers[name]
+    assert isinstance(scorer, InnerProduct)
+    return scorer.user_vec, scorer.item_vec
+
+
 def same(a: Trained, b: Trained) -> bool:
     return [e.loss for e in a.curve] == [e.loss for e in b.curve] and all(
-        torch.equal(x, y) for name in a.vectors for x, y in zip(a.vectors[name], b.vectors[name], strict=True)
+        torch.equal(x, y) for name in a.scorers for x, y in zip(vectors(a, name), vectors(b, name), strict=True)
     )
 
 

@@ -1,0 +1,108 @@
+"""What can rank: anything that names the K best items of some users.
+
+`InnerProduct` is the fast path of backbones with vectors. `Rows` takes scores of any other kind, all items of a few
+users at a time, so that memory is bounded whatever the catalogue. Lists follow one law: the higher float32 score first,
+equal ones by item, and no item whose score is NaN or -inf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rankbench.backbones import Backbone, RowBackbone
+from rankbench.data.interactions import Interactions, Split
+from rankbench.evaluation.exact import best_of_rows
+from rankbench.evaluation.exposed import top_exposed
+from rankbench.evaluation.ranking import top_items
+from rankbench.parallel import over_blocks
+from rankbench.scoring.unit import unit
+
+_SCORES = 2**20
+"""Scores in a block of rows: 4 MiB, and three times as much for what orders them, on each thread."""
+
+
+class Scorer(Protocol):
+    """A model as evaluation sees it."""
+
+    def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the K items of highest score that are not masked for each of `users`: (n, K), -1 for none."""
+
+    def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the K items of highest score among those exposed to each of `users`: (n, K), -1 for none."""
+
+
+@dataclass(frozen=True, eq=False)
+class InnerProduct:
+    """Scores that are inner products.
+
+    Args:
+        user_vec: (U, d) float, user vectors.
+        item_vec: (I, d) float, item vectors.
+    """
+
+    user_vec: Tensor
+    item_vec: Tensor
+
+    @classmethod
+    def of(cls, score: str, user_vec: Tensor, item_vec: Tensor) -> InnerProduct:
+        """Return the scorer of a loss's score: of the normalised vectors for "cosine", of the vectors for "dot"."""
+        return cls(unit(user_vec), unit(item_vec)) if score == "cosine" else cls(user_vec, item_vec)
+
+    def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the best items that are not masked (n, K)."""
+        return top_items(self.user_vec, self.item_vec, users, mask, K)
+
+    def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the best of the exposed items (n, K)."""
+        return top_exposed(self.user_vec, self.item_vec, users, exposed, K)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Scores of any kind.
+
+    Args:
+        score: `score(users)` gives the scores (b, I) float of all items for the users (b,) int64. It is called without
+            gradients, and by several threads at once.
+        n_items: number of items, I.
+    """
+
+    score: Callable[[Tensor], Tensor]
+    n_items: int
+
+    def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the best items that are not masked (n, K)."""
+        return self._top(users, mask.relevant, K)
+
+    def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
+        """Return the best of the exposed items (n, K)."""
+        return self._top(users, lambda rows: ~exposed.relevant(rows), K)
+
+    def _top(
+        self, users: NDArray[np.int64], left_out: Callable[[NDArray[np.int64]], NDArray[np.bool_]], K: int
+    ) -> NDArray[np.int32]:
+        top = np.full((len(users), K), -1, np.int32)  # (n, K)
+
+        def block(start: int, stop: int) -> None:
+            rows = users[start:stop]  # (b,)
+            with torch.no_grad():  # what a thread records is its own affair
+                scores = self.score(torch.from_numpy(rows)).float().cpu().numpy()  # (b, I)
+            top[start:stop] = best_of_rows(np.where(left_out(rows), np.float32(-np.inf), scores), K)
+
+        over_blocks(block, len(users), max(1, _SCORES // max(self.n_items, 1)))
+        return top
+
+
+def scorer_of(backbone: Backbone, split: Split, score: str = "dot") -> Scorer:
+    """Return the model of a backbone as it is now, trained by a loss whose score is "cosine" or "dot"."""
+    if not isinstance(backbone, RowBackbone):
+        return InnerProduct.of(score, *backbone())
+    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
+    return Rows(lambda user: backbone(user.to(device), split.inputs), split.n_items)
