@@ -16,7 +16,7 @@ from toy import random_interactions
 N_USERS, N_ITEMS = 9, 12
 TRAIN = random_interactions(1, n_users=N_USERS, n_items=N_ITEMS, each=4)
 VARIANTS = [
-    "full-softmax", "full-softmax:tau=0.3,mask=true", "multinomial", "wrmf",
+    "full-softmax", "full-softmax:tau=0.3,mask=true", "multinomial", "wrmf", "logistic",
     "wrmf:positive_weight=2,unobserved_weight=0.3",
     "lambdaloss", "lambdaloss:weight=lambdarank", "lambdaloss:weight=ndcg2++", "lambdaloss:weight=at-k,k=3",
     "lambdaloss:weight=one",
@@ -58,6 +58,9 @@ def naive(text: str, score: list[float], relevant: list[bool], at: list[float]) 
     if name == "wrmf":
         observed = p["positive_weight"] * math.fsum((1 - score[i]) ** 2 for i in own)
         return observed + p["unobserved_weight"] * math.fsum(score[k] ** 2 for k in others)
+    if name == "logistic":
+        probability = [1 / (1 + math.exp(-x)) for x in score]
+        return -math.fsum(math.log(p if own else 1 - p) for p, own in zip(probability, relevant, strict=True))
     if name in ("multinomial", "full-softmax"):
         tau = p.get("tau", 1.0)
         total = 0.0
@@ -136,6 +139,13 @@ def test_multinomial_is_the_number_of_positives_times_the_mean_cross_entropy():
     assert_close(loss_of("multinomial")(s), s.relevant.sum(dim=1) * mean)
 
 
+def test_items_compete_in_the_multinomial_likelihood_and_do_not_in_the_logistic_one():
+    for text, competes in (("multinomial", True), ("logistic", False)):
+        s = lists(7)
+        (grad,) = torch.autograd.grad(loss_of(text)(s).sum(), s.score)
+        assert (grad.sum(dim=1).abs() < 1e-12).all() == competes
+
+
 def test_full_softmax_is_softmax_with_all_other_items_as_negatives():
     train = Interactions.from_pairs(np.zeros(1, int), np.array([4]), 1, N_ITEMS)
     full = build("full-softmax:tau=0.2")
@@ -162,6 +172,6 @@ def test_beyond_the_catalogue_at_k_is_lambdaloss_and_weight_one_is_bpr():
 
 def test_exchanging_two_scores_keeps_their_weight():
     every = torch.arange(1, 13)
-    for text in VARIANTS[5:]:
+    for text in VARIANTS[6:]:
         weight = loss_of(text).pair_weight(every[:, None], every)
         assert_close(weight, weight.t())

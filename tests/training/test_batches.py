@@ -13,7 +13,7 @@ from rankbench.training.loop import Trained, Training
 from toy import random_split
 
 SPEC = TrainSpec(batch_size=16, negatives=5, epochs=4, eval_every=2, dim=8, lr=0.05)
-ON_LISTS = ["full-softmax", "multinomial", "wrmf", "lambdaloss"]
+ON_LISTS = ["full-softmax", "multinomial", "wrmf", "logistic", "lambdaloss"]
 ON_VECTORS = ["infonce", "directau", "mawu"]
 
 
