@@ -6,6 +6,7 @@ is fitted to the train interactions at once: no loss, no training values, a line
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,22 @@ from torch import Tensor, nn
 from rankbench.data.interactions import Interactions
 from rankbench.params import Configurable, Value, param
 
-__all__ = ["Backbone", "LossFree", "RowBackbone", "initial", "param"]
+__all__ = ["Backbone", "Batch", "LossFree", "RowBackbone", "initial", "param"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a backbone may look at in a training step.
+
+    Args:
+        user: (B,) int64, the users of the batch.
+        pos: (B,) int64, a positive of each: that of the example, or one drawn where the loss sees lists.
+        key: of the step's random numbers, for `rankbench.randomness`; a function of seed, epoch and batch.
+    """
+
+    user: Tensor
+    pos: Tensor
+    key: int
 
 
 class Backbone(Configurable, nn.Module, ABC):
@@ -41,6 +57,14 @@ class Backbone(Configurable, nn.Module, ABC):
     @abstractmethod
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the user vectors (U, d) and the item vectors (I, d)."""
+
+    def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the vectors (U, d) and (I, d) that a training step sees, and the penalty () added to its mean loss.
+
+        Those of `forward`, and no penalty, unless a backbone trains otherwise than it is evaluated: with noise or
+        dropout, or with a term of its own on the users and positives of the batch. Called once a step.
+        """
+        return *self(), None
 
 
 class RowBackbone(Backbone):

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rankbench.backbones import RowBackbone
+from rankbench.backbones import Batch, RowBackbone
 from rankbench.data.interactions import Interactions
 from rankbench.losses import ListLoss, Loss, VectorLoss, Vectors
-from rankbench.randomness import key
+from rankbench.randomness import bits, key, mix
 from rankbench.sampling import Sampler
 from rankbench.spec import TrainSpec
 from rankbench.training.lists import backward_of_lists
@@ -28,6 +28,9 @@ class Batches(Protocol):
 
     def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
         """Return the batch of some rows (B,): the users (B,) int64 first. Called ahead of time, on another thread."""
+
+    def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
+        """Return what a backbone sees of a batch; `drawn` is the key of the step's random numbers."""
 
     def backward(self, loss: Any, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         """Add the gradients of a batch's mean loss to all parameters and return the mean loss ()."""
@@ -61,6 +64,9 @@ class _Pairs:
         user = self.train.users[row].astype(np.int64)  # (B,)
         pos = self.train.items[row].astype(np.int64)  # (B,)
         return torch.from_numpy(user).to(self.device), torch.from_numpy(pos).to(self.device)
+
+    def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
+        return Batch(batch[0], batch[1], drawn)
 
     def backward(self, loss: VectorLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         user, pos = batch  # (B,), (B,)
@@ -110,6 +116,13 @@ class _Users:
 
     def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
         return (torch.from_numpy(self.users[row]).to(self.device),)
+
+    def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
+        user = batch[0].cpu().numpy()  # (B,)
+        start, count = self.train.indptr[user], self.train.user_counts[user]  # (B,), (B,)
+        place = (bits(mix(drawn), len(user)) % count.astype(np.uint64)).astype(np.int64)  # (B,)
+        pos = self.train.items[start + place].astype(np.int64)  # (B,)
+        return Batch(batch[0], torch.from_numpy(pos).to(self.device), drawn)
 
     def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)

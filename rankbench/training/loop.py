@@ -114,20 +114,32 @@ class Training:
         self._refresh(epoch)
         total = torch.zeros((), dtype=torch.float64, device=self.device)  # ()
         done, size = 0, self.batches.size
-        for batch in self._batches(epoch):
-            total += self._step(batch) * len(batch[0])
+        for number, batch in enumerate(self._batches(epoch)):
+            total += self._step(batch, key(self.seed, "backbone", epoch, number)) * len(batch[0])
             done += len(batch[0])
             yield Step(epoch + 1, self.spec.epochs, done, size)
         return float(total) / size
 
-    def _step(self, batch: tuple[Tensor, ...]) -> Tensor:
+    def _step(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         if isinstance(self.backbone, RowBackbone):
             value = self.batches.backward_rows(self.loss, self.backbone, batch)  # ()
         else:
-            value = self.batches.backward(self.loss, *self.vectors(), batch)  # ()
+            value = self._differentiate(batch, drawn)  # ()
         self.optimiser.step()
         return value
+
+    def _differentiate(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+        """Add the gradients of loss and penalty, in one pass back through the backbone, and return their sum ()."""
+        user_raw, item_raw, penalty = self.backbone.step(self.batches.seen(batch, drawn))  # (U, d), (I, d), ()
+        scored = InnerProduct.of(self.loss.score, user_raw, item_raw)
+        if penalty is None:
+            return self.batches.backward(self.loss, scored.user_vec, scored.item_vec, batch)  # ()
+        vectors = [scored.user_vec, scored.item_vec]  # (U, d), (I, d)
+        user_vec, item_vec = (vec.detach().requires_grad_() for vec in vectors)  # (U, d), (I, d)
+        value = self.batches.backward(self.loss, user_vec, item_vec, batch)  # ()
+        torch.autograd.backward([*vectors, penalty], [user_vec.grad, item_vec.grad, None])
+        return value + penalty.detach()
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield the batches of an epoch; the next is drawn during the current."""
