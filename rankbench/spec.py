@@ -141,10 +141,15 @@ class RunSpec:
     @cached_property
     def id(self) -> str:
         """The first 12 hexadecimal digits of the sha256 of the canonical JSON."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return id_of(self.to_json())
 
     def train_spec(self) -> TrainSpec:
         """Return the training values as a `TrainSpec`."""
         values: dict[str, Any] = dict(self.train)
         return TrainSpec(**values)
+
+
+def id_of(content: Mapping[str, Any]) -> str:
+    """Return the identifier of a run from its specification as plain data."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation
@@ -80,9 +81,11 @@ def store_run(
     documents = {
         "spec": {**spec.to_json(), "id": spec.id, "labels": labels, "recipe": TrainSpec().values()},
         "outcome": outcome(trained, 1.0),
-        "env": {},
+        "env": {"rankbench": "0.1.0"},
     }
-    return store.write(spec, documents, tables_of(measured))
+    epochs = {"epoch": [1], "loss": [0.75], "train_seconds": [0.0], "valid_seconds": [0.0]}
+    curve = pa.table({**epochs, **{f"valid-{name}": [values.get(name)] for name in valids}})
+    return store.write(spec, documents, {"curve": curve, **tables_of(measured)})
 
 
 def _of(value: Mapping[str, float] | float, test: str) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankbench.cli.faults import say_faults
+
 if TYPE_CHECKING:
     from rankbench.report.table import Table
     from rankbench.results.compare import Query
     from rankbench.results.compare_runs import Run
+    from rankbench.results.sound import Fault, Reading
 
 
 class Compat(StrEnum):
@@ -78,12 +82,14 @@ def report(
         backbones=names_in(backbone),
         losses=names_in(loss),
     )
-    found = _stored(runs)
-    if found:
-        check_names(query, found)
+    reading = _stored(runs)
+    if reading.runs:
+        check_names(query, reading.runs)
     answer = _shift if ood else _leaderboards
-    shown, omitted = answer(found, query, form)
-    _say(shown, omitted, found, ood, runs)
+    shown, omitted, damaged = answer(reading.runs, query, form)
+    faults = (*reading.faults, *damaged)
+    _say(shown, omitted, len(reading.runs) - len(damaged), bool(faults), ood, runs)
+    say_faults(faults)
 
 
 def _form(**asked: bool) -> _Form:
@@ -95,50 +101,51 @@ def _form(**asked: bool) -> _Form:
     return _Form(chosen[0]) if chosen else _Form.terminal
 
 
-def _stored(folder: Path) -> list[Run]:
-    from rankbench.errors import UserError
-    from rankbench.results.compare_runs import read_runs
+def _stored(folder: Path) -> Reading:
+    from rankbench.results.sound import read_sound
     from rankbench.results.store import Store
 
-    if folder.exists() and not folder.is_dir():
-        raise UserError(
-            f"{folder} is not a folder of runs.", "Name the folder that `rankbench run` wrote to with --runs."
-        )
-    return read_runs(Store(folder))
+    return read_sound(Store(folder))
 
 
-def _leaderboards(runs: list[Run], query: Query, form: _Form) -> tuple[int, tuple[str, ...]]:
-    """Print the leaderboards; return how many there were, and what was left out."""
+Answered = tuple[int, tuple[str, ...], tuple["Fault", ...]]
+"""How many tables there were, what could not be answered, and which runs proved to be damaged on the way."""
+
+
+def _leaderboards(runs: Sequence[Run], query: Query, form: _Form) -> Answered:
+    """Print the leaderboards."""
     from rankbench.report.csv import csv_of
     from rankbench.report.json import json_of
     from rankbench.report.leaderboard import table_of
     from rankbench.results.compare import compare
+    from rankbench.results.sound import surviving
 
-    found = compare(runs, query)
+    found, damaged = surviving(runs, lambda kept: compare(kept, query))
     if form is _Form.json:
         typer.echo(json_of(found.leaderboards), nl=False)
     elif form is _Form.csv:
         typer.echo(csv_of(found.leaderboards, query), nl=False)
     else:
         _draw([table_of(board) for board in found.leaderboards], form)
-    return len(found.leaderboards), found.omitted
+    return len(found.leaderboards), found.omitted, damaged
 
 
-def _shift(runs: list[Run], query: Query, form: _Form) -> tuple[int, tuple[str, ...]]:
-    """Print the tables of robustness; return how many there were, and what was left out."""
+def _shift(runs: Sequence[Run], query: Query, form: _Form) -> Answered:
+    """Print the tables of robustness."""
     from rankbench.report.csv import csv_of_shift
     from rankbench.report.json import json_of_shift
     from rankbench.report.shift import tables_of
     from rankbench.results.compare_shift import compare_shift
+    from rankbench.results.sound import surviving
 
-    found = compare_shift(runs, query)
+    found, damaged = surviving(runs, lambda kept: compare_shift(kept, query))
     if form is _Form.json:
         typer.echo(json_of_shift(found.tables), nl=False)
     elif form is _Form.csv:
         typer.echo(csv_of_shift(found.tables, query), nl=False)
     else:
         _draw([drawn for table in found.tables for drawn in tables_of(table)], form)
-    return len(found.tables), found.omitted
+    return len(found.tables), found.omitted, damaged
 
 
 def _draw(tables: list[Table], form: _Form) -> None:
@@ -155,14 +162,16 @@ def _draw(tables: list[Table], form: _Form) -> None:
         draw(table, console)
 
 
-def _say(shown: int, omitted: tuple[str, ...], runs: list[Run], ood: bool, folder: Path) -> None:
+def _say(shown: int, omitted: tuple[str, ...], runs: int, damaged: bool, ood: bool, folder: Path) -> None:
     """Say on stderr what was left out, and what to run where there is nothing to show."""
     from rankbench.cli.console import notes
 
     console = notes()
     for sentence in omitted:
         console.print(sentence, markup=False, soft_wrap=True)
-    if not runs:
+    if not runs and damaged:
+        console.print(f"No run in {folder} can be relied on.", markup=False, soft_wrap=True)
+    elif not runs:
         console.print(
             f"No runs in {folder} yet. `rankbench run` makes the first: dsl and softmax on the data that ships.",
             markup=False,
@@ -171,4 +180,4 @@ def _say(shown: int, omitted: tuple[str, ...], runs: list[Run], ood: bool, folde
     elif ood and not shown:
         console.print("`rankbench run --split shift` trains one model for both tests.", markup=False, soft_wrap=True)
     elif not shown and not omitted:
-        console.print(f"None of the {len(runs)} runs in {folder} has all these names.", markup=False, soft_wrap=True)
+        console.print(f"None of the {runs} runs in {folder} has all these names.", markup=False, soft_wrap=True)

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rankbench.errors import UserError
 from rankbench.params import Value
-from rankbench.results.store import Store, StoredRun
+from rankbench.results.store import DamagedRunError, Store, StoredRun
 from rankbench.spec import Part
 
 
@@ -133,10 +132,7 @@ def run_of(stored: StoredRun) -> Run:
             last_finite_loss=outcome["last_finite_loss"],
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"The stored run {stored.path} is damaged: spec.json or outcome.json lacks {error}.",
-            "Delete that folder; `rankbench run` makes the run again.",
-        ) from error
+        raise DamagedRunError(stored.path, f"spec.json or outcome.json lacks {error}") from error
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -13,9 +14,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankbench.errors import UserError
+from rankbench.evaluation.groups import GROUPS
 from rankbench.results.compare_runs import Run
-from rankbench.results.store import StoredRun
+from rankbench.results.store import DamagedRunError, StoredRun
+
+_KEY = ("selected_by", "convention", "test")
+_COLUMNS = {
+    "metrics": (*_KEY, "metric", "k", "value", "users"),
+    "groups": (*_KEY, "group", "items", "relevant", "k", "hits"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,32 +81,60 @@ class Measured:
 
 
 def measure(runs: Iterable[Run], metrics: Iterable[Metric], select: str, convention: str) -> dict[str, Measured]:
-    """Return, by test set, what the runs of one configuration reach at the epochs that `select` chose."""
-    metrics = tuple(metrics)
-    rows = [(run.stored, row) for run in runs for row in _rows(run.stored, "metrics", select, convention)]
-    values: dict[str, dict[Metric, list[float]]] = {}
-    users: dict[str, int] = {}
-    for _, row in rows:
-        by_metric = values.setdefault(row["test"], {})
-        by_metric.setdefault(Metric(row["metric"], row["k"]), []).append(row["value"])
-        users[row["test"]] = row["users"]
-    found = {}
-    for test, by_metric in values.items():
-        if absent := [str(metric) for metric in metrics if metric not in by_metric]:
-            raise _lacking(rows[0][0], f"{absent[0]} on {test}")
-        found[test] = Measured({metric: _score(by_metric[metric]) for metric in metrics}, users[test])
-    return found
+    """Return, by test set, what the runs of one configuration reach at the epochs that `select` chose.
+
+    Raises:
+        DamagedRunError: a run lacks a value, has it twice or has one that is no number.
+    """
+    runs, metrics = list(runs), tuple(metrics)
+    found = [_of_run(run.stored, metrics, select, convention) for run in runs]
+    tests = dict.fromkeys(test for one in found for test in one)
+    for run, one in zip(runs, found, strict=True):
+        if absent := [test for test in tests if test not in one]:
+            raise _lacking(run.stored, f"numbers on the test {absent[0]}")
+    return {
+        test: Measured({m: _score([one[test].values[m] for one in found]) for m in metrics}, found[-1][test].users)
+        for test in tests
+    }
 
 
 def group_recall(runs: Iterable[Run], test: str, K: int, select: str, convention: str) -> tuple[Group, ...]:
     """Return the popularity groups of a test set, from head to tail, hits and relevant items summed over the runs."""
     sums: dict[int, Group] = {}
     for run in runs:
-        for row in _rows(run.stored, "groups", select, convention):
-            if row["test"] == test and row["k"] == K:
-                so_far = sums.get(row["group"], Group(row["items"], 0, 0))
-                sums[row["group"]] = Group(so_far.items, so_far.relevant + row["relevant"], so_far.hits + row["hits"])
+        rows = [r for r in _rows(run.stored, "groups", select, convention) if (r["test"], r["k"]) == (test, K)]
+        if sorted(row["group"] for row in rows) != list(range(GROUPS)):
+            raise DamagedRunError(run.stored.path, f"groups.parquet does not hold each popularity group of {test} once")
+        for row in rows:
+            so_far = sums.get(row["group"], Group(row["items"], 0, 0))
+            sums[row["group"]] = Group(so_far.items, so_far.relevant + row["relevant"], so_far.hits + row["hits"])
     return tuple(sums[group] for group in sorted(sums))
+
+
+@dataclass(frozen=True)
+class _OnTest:
+    """What one run reaches on a test."""
+
+    values: dict[Metric, float]
+    users: int
+
+
+def _of_run(stored: StoredRun, metrics: tuple[Metric, ...], select: str, convention: str) -> dict[str, _OnTest]:
+    found: dict[str, _OnTest] = {}
+    for row in _rows(stored, "metrics", select, convention):
+        on_test = found.setdefault(row["test"], _OnTest({}, row["users"]))
+        metric = Metric(row["metric"], row["k"])
+        if metric in on_test.values:
+            raise DamagedRunError(stored.path, f"metrics.parquet holds {metric} on {row['test']} twice")
+        on_test.values[metric] = row["value"]
+    for test, on_test in found.items():
+        for metric in metrics:
+            value = on_test.values.get(metric)
+            if value is None:
+                raise _lacking(stored, f"{metric} on {test}")
+            if not math.isfinite(value):
+                raise DamagedRunError(stored.path, f"its {metric} on {test} is {value}")
+    return found
 
 
 def _score(values: list[float]) -> Score:
@@ -109,6 +144,8 @@ def _score(values: list[float]) -> Score:
 def _rows(stored: StoredRun, name: str, select: str, convention: str) -> list[dict[str, Any]]:
     """Return the rows of a table measured at the epoch that `select` chose, under a convention."""
     table = stored.table(name)
+    if absent := [column for column in _COLUMNS[name] if column not in table.schema.names]:
+        raise _lacking(stored, f"the column {absent[0]} of {name}.parquet")
     try:
         rows: list[dict[str, Any]] = table.filter(
             (pc.field("selected_by") == select) & (pc.field("convention") == convention)
@@ -120,8 +157,5 @@ def _rows(stored: StoredRun, name: str, select: str, convention: str) -> list[di
     return rows
 
 
-def _lacking(stored: StoredRun, what: str) -> UserError:
-    return UserError(
-        f"The stored run {stored.path} is damaged: it lacks {what}.",
-        "Delete that folder; `rankbench run` makes the run again.",
-    )
+def _lacking(stored: StoredRun, what: str) -> DamagedRunError:
+    return DamagedRunError(stored.path, f"it lacks {what}")

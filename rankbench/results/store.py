@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,28 @@ FORMAT = 1
 """Version of the layout."""
 
 TABLES = ("curve", "metrics", "users", "groups")
+DOCUMENTS = ("spec", "outcome", "env")
+
+BESIDE_SPEC = ("id", "labels", "recipe")
+"""What spec.json holds beside the specification."""
+
+_ID = re.compile("[0-9a-f]{12}")
+
+
+class DamagedRunError(UserError):
+    """A stored run that cannot be relied on.
+
+    Args:
+        path: its folder.
+        what: what is wrong with it, without a full stop.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"The stored run {path} is damaged: {what}.", "Delete that folder; `rankbench run` makes the run again."
+        )
+        self.path = path
+        self.what = what
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +87,11 @@ class StoredRun:
         """The content of outcome.json."""
         return self._json("outcome")
 
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """The content of env.json."""
+        return self._json("env")
+
     @property
     def diverged(self) -> bool:
         """Whether the run ended with a loss that is not finite."""
@@ -72,22 +100,24 @@ class StoredRun:
     def table(self, name: str) -> pa.Table:
         """Return one of `TABLES`."""
         try:
-            return pq.read_table(self.path / f"{name}.parquet")
+            return pq.read_table(self.path / f"{name}.parquet", page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
-            raise self._damaged(f"{name}.parquet", error) from error
+            raise self._unreadable(f"{name}.parquet", error) from error
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
             content: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise self._damaged(f"{name}.json", error) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._unreadable(f"{name}.json", error) from error
+        if not isinstance(content, dict):
+            raise DamagedRunError(self.path, f"{name}.json holds no object")
         return content
 
-    def _damaged(self, name: str, error: Exception) -> UserError:
-        return UserError(
-            f"The stored run {self.path} is damaged: {name} cannot be read ({error}).",
-            "Delete that folder; `rankbench run` makes the run again.",
-        )
+    def _unreadable(self, name: str, error: Exception) -> DamagedRunError:
+        if isinstance(error, FileNotFoundError):
+            return DamagedRunError(self.path, f"{name} is missing")
+        reason = " ".join((str(error) or type(error).__name__).split()).rstrip(".")
+        return DamagedRunError(self.path, f"{name} cannot be read ({reason})")
 
 
 class Store:
@@ -97,11 +127,15 @@ class Store:
         root: the folder; made when the first run is written.
 
     Raises:
-        UserError: the folder holds another version's layout, or cannot be read.
+        UserError: it is no folder, holds another version's layout, or cannot be read.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        if root.exists() and not root.is_dir():
+            raise UserError(
+                f"{root} is not a folder of runs.", "Name the folder that `rankbench run` wrote to with --runs."
+            )
         mark = root / "store.json"
         try:
             found = json.loads(mark.read_text(encoding="utf-8")).get("format") if mark.exists() else FORMAT
@@ -127,9 +161,9 @@ class Store:
 
     def runs(self) -> Iterator[StoredRun]:
         """Yield every finished run, by data set, protocol and identifier."""
-        for path in sorted(self.root.glob("*/*/*/spec.json")):
-            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
-                yield StoredRun(path.parent)
+        for path in sorted(self.root.glob("*/*/*")):
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts) and _is_run(path):
+                yield StoredRun(path)
 
     def working_folder(self, spec: RunSpec) -> Path:
         """Return the folder in which a run is made; create it."""
@@ -159,7 +193,7 @@ class Store:
                 text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
                 (working / f"{name}.json").write_text(text, encoding="utf-8")
             for name, table in tables.items():
-                pq.write_table(table, working / f"{name}.parquet", compression="zstd")
+                pq.write_table(table, working / f"{name}.parquet", compression="zstd", write_page_checksum=True)
             for leftover in working.glob("checkpoint.*"):
                 leftover.unlink()
             if final.exists():
@@ -180,3 +214,10 @@ class Store:
             f"The folder of runs {self.root} cannot be written: {error.strerror or error}.",
             "Free some space or mend its rights, or name another folder with --runs; what is finished is kept.",
         )
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder is that of a run, whole or damaged: by its name, or by what lies in it."""
+    if not folder.is_dir():
+        return False
+    return bool(_ID.fullmatch(folder.name)) or (folder / "spec.json").exists() or (folder / "outcome.json").exists()

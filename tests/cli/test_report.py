@@ -210,3 +210,27 @@ def test_the_report_loads_no_torch(runs):
     done = subprocess.run([sys.executable, "-c", program, str(runs)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "slatk" in done.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--csv",), ("--markdown",), ("--ood",)])
+def test_damaged_runs_are_named_on_stderr_and_the_rest_is_shown(tmp_path, call, words):
+    store = Store(tmp_path)
+    store_run(store, "dsl", protocol="shift", ndcg=0.1234)
+    cut = store_run(store, "bpr", protocol="shift").path / "metrics.parquet"
+    cut.write_bytes(cut.read_bytes()[:-9])
+    (store_run(store, "psl", protocol="shift").path / "spec.json").unlink()
+    code, text, err = call("--runs", tmp_path, *words)
+    assert code == 0
+    assert "0.1234" in text
+    assert "bpr" not in text
+    assert "Left out: 2 stored runs that cannot be relied on" in err
+    assert f"{cut.parent}: metrics.parquet cannot be read" in err
+    assert "spec.json is missing" in err
+
+
+def test_a_store_of_damaged_runs_only_is_no_empty_store(tmp_path, call):
+    (store_run(Store(tmp_path), "dsl").path / "outcome.json").write_text("")
+    code, text, err = call("--runs", tmp_path)
+    assert (code, text) == (0, "")
+    assert "can be relied on" in err
+    assert "`rankbench run` makes the first" not in err

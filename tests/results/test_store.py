@@ -93,5 +93,5 @@ def test_a_damaged_run_is_named(tmp_path):
 
 def test_a_store_that_cannot_be_written(tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="cannot be"):
+    with pytest.raises(UserError, match="is not a folder of runs"):
         Store(tmp_path / "runs").working_folder(SPEC)
