@@ -5,7 +5,7 @@ type and range check, the help text, the run id and the search grid. Losses, bac
 theirs so."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, dataclass_transform, get_type_hints
 
@@ -26,6 +26,8 @@ class Param:
     below: float | None = None
     at_most: float | None = None
     choices: tuple[str, ...] = ()
+    spelling: Callable[[str, str], str] | None = None
+    implied: bool = False
     name: str = ""
     kind: type = field(default=float)
 
@@ -37,7 +39,7 @@ class Param:
             raise UserError(f"{where} must be {_NOUN[self.kind]}, got {value!r}.", self.describe())
         if not self._in_range(typed):
             raise UserError(f"{where} = {value} is out of range: expected {self.range()}.", self.describe())
-        return typed
+        return self.spelling(str(typed), where) if self.spelling else typed
 
     def parse(self, text: str, owner: str) -> Value:
         """Return the checked value that `text` from the command line stands for."""
@@ -106,6 +108,8 @@ def param(
     below: float | None = None,
     at_most: float | None = None,
     choices: tuple[str, ...] = (),
+    spelling: Callable[[str, str], str] | None = None,
+    implied: bool = False,
 ) -> Any:
     """Declare a parameter as the value of an annotated class field.
 
@@ -115,8 +119,12 @@ def param(
         grid: values that `--grid` tries.
         above, at_least, below, at_most: bounds, exclusive and inclusive.
         choices: the allowed words of a str parameter.
+        spelling: of a str parameter with a syntax of its own: given a word and where it stands, it returns the one
+            spelling of what is meant or raises UserError.
+        implied: whether the default means what was done before there was the parameter: it is then left out of the
+            identifiers of runs, so that those of stored runs stay as they are.
     """
-    return Param(default, help, grid, above, at_least, below, at_most, choices)
+    return Param(default, help, grid, above, at_least, below, at_most, choices, spelling, implied)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))

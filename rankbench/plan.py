@@ -87,8 +87,19 @@ def read_vary(settings: Sequence[str]) -> dict[str, list[Value]]:
             raise UserError(f"--set {setting!r}: expected key=value[,value...].", "For example --set lr=0.01,0.1.")
         if key not in TrainSpec.params:
             raise unknown("training value", key, TrainSpec.params, "Parameters of a loss are typed behind its name.")
-        vary[key] = [TrainSpec.params[key].parse(value, "training") for value in typed.split(",")]
+        vary[key] = [TrainSpec.params[key].parse(value, "training") for value in _values(typed)]
     return vary
+
+
+def _values(typed: str) -> list[str]:
+    """Split values at commas; a number behind a word with a colon continues it, as in `hash:50%,freqdouble:10%,40%`."""
+    values: list[str] = []
+    for word in typed.split(","):
+        if values and ":" in values[-1] and word[:1].isdigit():
+            values[-1] += f",{word}"
+        else:
+            values.append(word)
+    return values
 
 
 def read_seeds(text: str) -> list[int]:

@@ -2,7 +2,8 @@
 
 `Part` is a loss or a backbone with its parameters, `TrainSpec` how it is trained, `RunSpec` the whole run. The
 identifier of a run is the hash of its canonical JSON: what changes a result is in it (also the source of a file of
-yours), what only changes the speed (device, threads, paths) is not.
+yours), what only changes the speed (device, threads, paths) is not. Nor are training values that came later and mean
+what was done before (`param(..., implied=True)`): a new one leaves the identifiers of all stored runs alone.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from typing import Any
 
 from rankbench.errors import UserError
 from rankbench.params import Configurable, Value, param, show
+from rankbench.tables.form import FULL, canonical
 
 NUMBERS = 2
 """Version of the numerics. It rises when a spec would give other numbers, so that old results are not mixed in."""
@@ -100,6 +102,16 @@ class TrainSpec(Configurable):
     init: str = param(
         "normal", "initial embeddings: N(0, 1) or Xavier's N(0, 2/(rows+d))", choices=("normal", "xavier")
     )
+    user_table: str = param(
+        FULL, "rows of user embeddings: full, hash:M, ... (`rankbench list tables`)", spelling=canonical, implied=True
+    )
+    item_table: str = param(FULL, "rows of item embeddings, as user_table", spelling=canonical, implied=True)
+
+
+def _implied(name: str, value: Value) -> bool:
+    """Return whether a training value means what was done before there was such a value."""
+    known = TrainSpec.params.get(name)
+    return known is not None and known.implied and value == known.default
 
 
 @dataclass(frozen=True)
@@ -126,14 +138,14 @@ class RunSpec:
     numbers: int = NUMBERS
 
     def to_json(self) -> dict[str, Any]:
-        """Return the run as plain data, in the order that is hashed."""
+        """Return the run as plain data, in the order that is hashed; training values that are implied are left out."""
         return {
             "dataset": self.dataset,
             "protocol": self.protocol,
             "digest": self.digest,
             "loss": self.loss.to_json(),
             "backbone": self.backbone.to_json(),
-            "train": dict(self.train),
+            "train": {key: value for key, value in self.train if not _implied(key, value)},
             "seed": self.seed,
             "numbers": self.numbers,
         }

@@ -10,12 +10,12 @@ import rankbench
 ROOT = Path(rankbench.__file__).parent
 LAYERS = [
     {"errors"},
-    {"params", "randomness", "memory"},
+    {"params", "randomness", "memory", "tables", "tables.form"},
     {"spec", "parallel"},
     {"data.interactions", "data.progress", "data.toml_table", "data.filter", "data.protocol", "data.sources"},
     {"data.catalog_raw"},
     {"data.catalog", "losses", "backbones", "rowwise", "minimax"},
-    {"registry", "sampling", "sampling.*", "sparse", "scoring", "scoring.*", "losses.*", "backbones.*"},
+    {"registry", "sampling", "sampling.*", "sparse", "scoring", "scoring.*", "losses.*", "backbones.*", "tables.*"},
     {"gradient.*", "gradient"},
     {"data.*", "evaluation.*", "evaluation"},
     {"training.*", "training"},

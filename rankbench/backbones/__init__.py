@@ -36,6 +36,10 @@ class Batch:
 class Backbone(Configurable, nn.Module, ABC):
     """A recommender's representation: `forward()` returns the vectors of all users (U, d) and of all items (I, d).
 
+    An id-based backbone has a free vector for each user and each item. It calls these parameters `user` (U, d) and
+    `item` (I, d), so that other embedding tables can take their place (`--user-table`, `--item-table`, see
+    `rankbench.tables.placing`).
+
     Class attributes:
         paper: the source.
         folds_in: whether users that `bind` did not see are scored, too, from their items (`Split.inputs`).

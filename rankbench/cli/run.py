@@ -75,6 +75,13 @@ def run(
         str | None, typer.Option(help="fp32 or bf16, of the products with negatives.", rich_help_panel=TRAINING)
     ] = None,
     init: Annotated[str | None, typer.Option(help="normal or xavier.", rich_help_panel=TRAINING)] = None,
+    user_table: Annotated[
+        str | None,
+        typer.Option(help="Rows of user embeddings; see `rankbench list tables`.", rich_help_panel=TRAINING),
+    ] = None,
+    item_table: Annotated[
+        str | None, typer.Option(help="Rows of item embeddings, as in hash:50%.", rich_help_panel=TRAINING)
+    ] = None,
     device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.", rich_help_panel=PLACES)
@@ -103,7 +110,7 @@ def run(
     given: dict[str, Value | None] = {
         "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size, "epochs": epochs, "patience": patience,
         "eval_every": eval_every, "negatives": negatives, "sampler": sampler, "sampler_exponent": sampler_exponent,
-        "dim": dim, "precision": precision, "init": init,
+        "dim": dim, "precision": precision, "init": init, "user_table": user_table, "item_table": item_table,
     }  # fmt: skip
     from rankbench.cli import running
     from rankbench.plan import plan

@@ -22,6 +22,7 @@ from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
 from rankbench.spec import TrainSpec
+from rankbench.tables.placing import place_tables
 from rankbench.training.batches import batches_of
 from rankbench.training.checkpoint import Checkpoint
 from rankbench.training.progress import EpochEnd, Step
@@ -73,6 +74,7 @@ class Training:
         if isinstance(self.backbone, RowBackbone):
             self.backbone.cosine = self.loss.score == "cosine"
         self.backbone.bind(train, spec.dim, spec.init, generator)
+        place_tables(self.backbone, spec, train, self.seed)
         self.loss.bind(train, key(self.seed, "loss") >> 1)
         self.backbone.to(self.device)
         self.loss.to(self.device)

@@ -1,0 +1,84 @@
+"""Tables in the place of a backbone's own: what every id-based backbone gets without a line of its own.
+
+Such a backbone calls its tables `user` (U, d) and `item` (I, d). A table of another form takes the parameter's place:
+before each pass its vectors are computed, once, and stand under the parameter's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from rankbench.backbones import Backbone
+from rankbench.data.interactions import Interactions
+from rankbench.errors import UserError
+from rankbench.randomness import key
+from rankbench.spec import TrainSpec
+from rankbench.tables.admit import Admit
+from rankbench.tables.double import Double
+from rankbench.tables.form import FULL, read_form
+from rankbench.tables.freqdouble import FreqDouble
+from rankbench.tables.hash import Hash
+from rankbench.tables.qr import QR
+from rankbench.tables.table import Ids, Table
+
+CLASSES: Mapping[str, type[Table]] = {
+    "hash": Hash,
+    "qr": QR,
+    "double": Double,
+    "freqdouble": FreqDouble,
+    "admit": Admit,
+}
+"""The class of each kind of table but `full`."""
+
+SIDES = ("user", "item")
+"""What an id-based backbone calls its tables."""
+
+
+def place_tables(backbone: Backbone, spec: TrainSpec, train: Interactions, seed: int) -> None:
+    """Put the tables that are asked for in the place of a backbone's own, which is bound already.
+
+    Args:
+        backbone: the backbone; nothing of it changes where both tables are `full`.
+        spec: how to train: the forms of the tables, dimensions and initial values.
+        train: the interactions.
+        seed: the seed of the run.
+
+    Raises:
+        UserError: the backbone has no such table.
+    """
+    forms = {"user": read_form(spec.user_table), "item": read_form(spec.item_table)}
+    counts = {"user": train.user_counts, "item": train.item_counts}
+    for number, side in enumerate(SIDES):
+        form, own = forms[side], dict(backbone.named_parameters(recurse=False)).get(side)
+        if form.kind == FULL:
+            continue
+        if own is None or own.shape != (len(counts[side]), spec.dim):
+            raise UserError(
+                f"{type(backbone).__name__.lower()} has no table of {side}s for {form} to take the place of.",
+                f"Choose an id-based backbone such as mf, or leave out --{side}-table.",
+            )
+        generator = torch.Generator().manual_seed(key(seed, "tables", number) >> 1)
+        table = CLASSES[form.kind](form, Ids(counts[side], seed, number), spec.dim, spec.init, generator)
+        _place(backbone, side, table)
+
+
+def tables_of(backbone: nn.Module) -> dict[str, Table | nn.Parameter]:
+    """Return the tables of a backbone by side: a `Table`, or the parameter (n, d) of a full one."""
+    own = dict(backbone.named_parameters(recurse=False))
+    placed = {side: m for side in SIDES for name, m in backbone.named_children() if name == f"{side}_table"}
+    found = {side: placed.get(side, own.get(side)) for side in SIDES}
+    return {side: table for side, table in found.items() if isinstance(table, Table | nn.Parameter)}
+
+
+def _place(backbone: Backbone, side: str, table: Table) -> None:
+    """Let a table's vectors stand under the name of the parameter that it replaces."""
+    delattr(backbone, side)
+    backbone.add_module(f"{side}_table", table)
+
+    def compute(*_: object) -> None:
+        setattr(backbone, side, table())  # (n, d)
+
+    backbone.register_forward_pre_hook(compute)
