@@ -54,6 +54,11 @@ class Backbone(Configurable, nn.Module, ABC):
         nn.Module.__init__(self)
         Configurable.__init__(self, **values)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return the vectors (n, d) of a table that has taken the place of `user` or `item`; else what a module has."""
+        table = self._modules.get(f"{name}_table") if name in ("user", "item") else None
+        return table() if table is not None else super().__getattr__(name)
+
     @abstractmethod
     def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
         """Create the parameters for the users and items of `train`, with `initial` values from the generator."""

@@ -36,4 +36,4 @@ class LightGCN(Backbone):
             layer = self.graph.product(layer)  # (U + I, d)
             total = total + layer  # (U + I, d)
         mean = total / (self.layers + 1)  # (U + I, d)
-        return mean[: len(self.user)], mean[len(self.user) :]
+        return mean[: self.graph.n_users], mean[self.graph.n_users :]

@@ -1,4 +1,4 @@
-"""`rankbench list`: the names of losses, backbones and data sets."""
+"""`rankbench list`: the names of losses, backbones, embedding tables and data sets."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ class Shelf(StrEnum):
 
     losses = "losses"
     backbones = "backbones"
+    tables = "tables"
     datasets = "datasets"
 
 
@@ -20,7 +21,7 @@ def list_names(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List losses, backbones and data sets by the names that the other commands take."""
+    """List losses, backbones, embedding tables and data sets by the names that the other commands take."""
     shelves = [shelf] if shelf else list(Shelf)
     found = {s.value: _entries(s) for s in shelves}
     if json:
@@ -64,6 +65,10 @@ def _entries(shelf: Shelf) -> dict[str, dict[str, Any]]:
         from rankbench.data.catalog import load_catalog
 
         return {name: {"summary": dataset.title} for name, dataset in load_catalog().items()}
+    if shelf is Shelf.tables:
+        from rankbench.tables.form import KINDS
+
+        return {name: {"typed": typed, "summary": summary} for name, (typed, summary) in KINDS.items()}
     from rankbench.registry import Kind, names, outline
 
     kind: Kind = "loss" if shelf is Shelf.losses else "backbone"

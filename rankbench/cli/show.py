@@ -1,4 +1,4 @@
-"""`rankbench show NAME...`: what a loss, a backbone, a metric or a data set is."""
+"""`rankbench show NAME...`: what a loss, a backbone, an embedding table, a metric or a data set is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def show(
         typer.Argument(
             metavar="NAME",
             help="Losses and backbones, with parameters as in softmax:tau=0.2 or as your own file ./my_loss.py; "
-            "metrics; data sets.",
+            "embedding tables; metrics; data sets.",
         ),
     ],
     plot: Annotated[
@@ -52,7 +52,7 @@ def show(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Describe losses, backbones, metrics and data sets, or plot what losses do: formula, paper, parameters, grid."""
+    """Describe losses, backbones, tables, metrics and data sets (formula, paper, parameters), or plot what losses do."""
     import json as writer
 
     from rankbench.errors import UserError
@@ -89,7 +89,10 @@ def describe(text: str) -> dict[str, Any]:
     from rankbench.evaluation.metrics import METRICS, TITLES
     from rankbench.registry import names
     from rankbench.spec import read_part
+    from rankbench.tables.form import KINDS
 
+    if (table := text.split(":")[0]) in KINDS:
+        return _table(table)
     name, typed = read_part(text)
     kinds: tuple[Kind, ...] = ("loss", "backbone")
     for kind in kinds:
@@ -98,7 +101,7 @@ def describe(text: str) -> dict[str, Any]:
     key = name.lower().replace("-", "_")
     catalog = load_catalog()
     if key not in METRICS and name not in catalog:
-        known = [*names("loss"), *names("backbone"), *METRICS, *catalog]
+        known = [*names("loss"), *names("backbone"), *KINDS, *METRICS, *catalog]
         raise unknown("name", name, known, "`rankbench list` lists losses, backbones and data sets.")
     if typed:
         raise UserError(f"{name} has no parameters, got {text!r}.", "Only losses and backbones have any.")
@@ -128,6 +131,16 @@ def _part(kind: Kind, text: str) -> dict[str, Any]:
         "parameters": {key: row(p, values[key]) for key, p in owner.params.items()},
     }
     return {**found, **_of_loss(owner)} if kind == "loss" else found
+
+
+def _table(kind: str) -> dict[str, Any]:
+    from rankbench.tables.form import KINDS
+    from rankbench.tables.placing import CLASSES
+
+    typed, summary = KINDS[kind]
+    owner = CLASSES.get(kind)
+    text = inspect.getdoc(owner) if owner else summary
+    return {"kind": "embedding table", "name": kind, "typed": typed, "text": text, "paper": getattr(owner, "paper", "")}
 
 
 def _of_loss(owner: type[Configurable]) -> dict[str, Any]:
@@ -161,7 +174,10 @@ def _draw(described: dict[str, Any]) -> None:
     console.print()
     console.print(Text(readable(described["text"], min(console.width, CAPTION))))
     console.print()
-    lines = {key: described.get(key) for key in ("provenance", "family", "sees", "score", "licence", "login", "filter")}
+    lines = {
+        key: described.get(key)
+        for key in ("typed", "provenance", "family", "sees", "score", "licence", "login", "filter")
+    }
     lines["splits"] = ", ".join(described.get("splits", ()))
     lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items() if count)
     lines["statistics"] = "  ".join(f"{key}={value}" for key, value in described.get("statistics", {}).items())

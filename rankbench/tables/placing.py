@@ -1,7 +1,7 @@
 """Tables in the place of a backbone's own: what every id-based backbone gets without a line of its own.
 
-Such a backbone calls its tables `user` (U, d) and `item` (I, d). A table of another form takes the parameter's place:
-before each pass its vectors are computed, once, and stand under the parameter's name.
+Such a backbone calls its tables `user` (U, d) and `item` (I, d). A table of another form is put in as a module of the
+name `user_table` or `item_table`; `Backbone` then gives its vectors to whoever asks for `user` or `item`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def place_tables(backbone: Backbone, spec: TrainSpec, train: Interactions, seed:
             )
         generator = torch.Generator().manual_seed(key(seed, "tables", number) >> 1)
         table = CLASSES[form.kind](form, Ids(counts[side], seed, number), spec.dim, spec.init, generator)
-        _place(backbone, side, table)
+        delattr(backbone, side)
+        backbone.add_module(f"{side}_table", table)
 
 
 def tables_of(backbone: nn.Module) -> dict[str, Table | nn.Parameter]:
@@ -71,14 +72,3 @@ def tables_of(backbone: nn.Module) -> dict[str, Table | nn.Parameter]:
     placed = {side: m for side in SIDES for name, m in backbone.named_children() if name == f"{side}_table"}
     found = {side: placed.get(side, own.get(side)) for side in SIDES}
     return {side: table for side, table in found.items() if isinstance(table, Table | nn.Parameter)}
-
-
-def _place(backbone: Backbone, side: str, table: Table) -> None:
-    """Let a table's vectors stand under the name of the parameter that it replaces."""
-    delattr(backbone, side)
-    backbone.add_module(f"{side}_table", table)
-
-    def compute(*_: object) -> None:
-        setattr(backbone, side, table())  # (n, d)
-
-    backbone.register_forward_pre_hook(compute)

@@ -10,6 +10,7 @@ from rankbench.data.prepare import ensure_split
 from rankbench.errors import UserError
 from rankbench.evaluation.metrics import METRICS
 from rankbench.losses import ListLoss, VectorLoss
+from rankbench.tables.form import KINDS
 
 
 def output(*words: str) -> str:
@@ -54,6 +55,18 @@ def test_every_part_is_described_with_its_formula_paper_and_parameters(kind):
         assert list(found["parameters"]) == list(registry.find(kind, name).params)
         for key in found["parameters"]:
             assert key in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_embedding_table_is_listed_and_described(kind):
+    listed = json.loads(output("list", "tables", "--json"))["tables"]
+    assert listed[kind]["typed"] == KINDS[kind][0]
+    found = json.loads(output("show", kind, "--json"))
+    assert (found["kind"], found["typed"]) == ("embedding table", KINDS[kind][0])
+    assert bool(found["paper"]) == (kind != "full")
+    text = output("show", f"{kind}:50%")
+    assert "$" not in text
+    assert f"Typed: {KINDS[kind][0]}" in text
 
 
 def test_dsl_says_what_is_published_and_what_is_ours():

@@ -9,6 +9,7 @@ from rankbench.backbones import Backbone
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.errors import UserError
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
 from rankbench.spec import TrainSpec
@@ -36,9 +37,15 @@ def finish(training: Training) -> Trained:
             return stop.value
 
 
+def vectors(trained: Trained, name: str = "iid") -> tuple[torch.Tensor, torch.Tensor]:
+    scorer = trained.scorers[name]
+    assert isinstance(scorer, InnerProduct)
+    return scorer.user_vec, scorer.item_vec
+
+
 def same(a: Trained, b: Trained) -> bool:
     return [e.loss for e in a.curve] == [e.loss for e in b.curve] and all(
-        torch.equal(x, y) for name in a.vectors for x, y in zip(a.vectors[name], b.vectors[name], strict=True)
+        torch.equal(x, y) for name in a.scorers for x, y in zip(vectors(a, name), vectors(b, name), strict=True)
     )
 
 
@@ -83,7 +90,6 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, typed):
 
 def test_the_other_side_stays_as_it_was():
     full, hashed = training_of(), training_of(item_table="hash:50%")
-    hashed.vectors()
     assert torch.equal(full.backbone.user, hashed.backbone.user)
     assert set(hashed.backbone.state_dict()) == {"user", "item_table.rows"}
     assert hashed.backbone.state_dict()["item_table.rows"].shape == (60, 8)
@@ -92,7 +98,7 @@ def test_the_other_side_stays_as_it_was():
 def test_items_that_collide_have_one_vector_in_the_end():
     training = training_of(item_table="hash:10%")
     table = tables_of(training.backbone)["item"]
-    _, item_vec = finish(training).vectors["iid"]
+    _, item_vec = vectors(finish(training))
     assert isinstance(table, Table)
     assert len(torch.unique(item_vec, dim=0)) == len(np.unique(table.used)) <= 12
 
