@@ -52,7 +52,7 @@ def show(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Describe losses, backbones, tables, metrics and data sets (formula, paper, parameters), or plot what losses do."""
+    """Describe losses, backbones, tables, metrics and data sets (formula, paper, parameters); plot what losses do."""
     import json as writer
 
     from rankbench.errors import UserError

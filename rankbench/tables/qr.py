@@ -14,7 +14,8 @@ from rankbench.tables.table import Ids, Table
 class QR(Table):
     r"""Quotient and remainder: an id has a row for each, and its pair of rows is its own.
 
-    $$e_i = R_{i \mathrm{ mod } M} \circ Q_{\lfloor i / M \rfloor}, \quad \circ \in \{+, \times, \text{concatenation}\}$$
+    $$e_i = R_{i \mathrm{ mod } M} \circ Q_{\lfloor i / M \rfloor}, \quad
+      \circ \in \{+, \times, \text{concatenation}\}$$
 
     Typed qr:M, qr:M:mul or qr:M:concat, with M in rows or in percent of the ids: M rows for remainders and $n / M$,
     rounded up, for quotients. No two ids collide. Sums obey $e(q_1, r_1) + e(q_2, r_2) = e(q_1, r_2) + e(q_2, r_1)$,
