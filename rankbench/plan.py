@@ -10,7 +10,7 @@ from rankbench.data.interactions import Split
 from rankbench.errors import UserError, unknown
 from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import Kind, find, names, part, part_of
-from rankbench.runner import Job, job_of
+from rankbench.runner import Job, job_of, recipe_of
 from rankbench.spec import Part, RunSpec, TrainSpec, read_part, split_parts
 
 
@@ -44,7 +44,7 @@ def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
     backbones = list(_parts("backbone", request.backbones, grid=False))
     jobs: dict[str, Job] = {}
     for split, (backbone, backbone_class), (loss, loss_class) in product(splits, backbones, losses):
-        for train, seed in product(_training(loss_class, request), request.seeds):
+        for train, seed in product(_training(recipe_of(loss_class, backbone_class), request), request.seeds):
             spec = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
             jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
     return list(jobs.values())
@@ -63,9 +63,8 @@ def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Confi
             yield part_of(owner, name, {**dict(chosen.params), **dict(zip(open_grids, values, strict=True))}), owner
 
 
-def _training(loss: type[Configurable], request: Request) -> Iterator[tuple[tuple[str, Value], ...]]:
-    """Yield the training values: what was asked for, else what the loss is published with, else the default."""
-    recipe: Mapping[str, Value] = getattr(loss, "recipe", {})
+def _training(recipe: Mapping[str, Value], request: Request) -> Iterator[tuple[tuple[str, Value], ...]]:
+    """Yield the training values: what was asked for, else what the recipe says, else the default."""
     for values in product(*request.vary.values()):
         varied = dict(zip(request.vary, values, strict=True))
         resolved = resolve(TrainSpec, {**recipe, **request.train, **varied}, "training")

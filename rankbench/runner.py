@@ -16,7 +16,7 @@ from rankbench.errors import UserError
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
 from rankbench.losses import Loss
-from rankbench.params import Value, resolve
+from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import find, label, names
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
@@ -127,7 +127,7 @@ def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None
     trained = yield from training.run()
     evaluations = _evaluate(trained, job.split)
     documents = {
-        "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels, "recipe": recipe_of(job.loss)},
+        "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels, "recipe": recipe_of(job.loss, job.backbone)},
         "outcome": outcome(trained, time.perf_counter() - started),
         "env": environment(device),
     }
@@ -160,9 +160,10 @@ def check_split(split: Split) -> None:
     WeightedNegatives.uniform(split.train)
 
 
-def recipe_of(loss: type[Loss]) -> dict[str, Value]:
-    """Return the training values of a loss where no others are asked for."""
-    return resolve(TrainSpec, loss.recipe, "training")
+def recipe_of(loss: type[Configurable], backbone: type[Configurable]) -> dict[str, Value]:
+    """Return the training values of a loss on a backbone where no others are asked for: the backbone's come first."""
+    recipes = [getattr(part, "recipe", {}) for part in (loss, backbone)]
+    return resolve(TrainSpec, {**recipes[0], **recipes[1]}, "training")
 
 
 def device_of(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 import pytest
 
 from rankbench import registry
+from rankbench.backbones.mf import MF
 from rankbench.errors import UserError
 from rankbench.plan import Request, plan, read_seeds, read_vary
 from toy import random_split
@@ -75,3 +76,10 @@ def test_an_exponent_without_effect_is_refused():
         Request("softmax", "mf", [0], {"sampler_exponent": 0.5}, {"sampler": ["uniform", "popularity"]}), [SPLIT]
     )
     assert len(varied) == 2
+
+
+def test_training_values_are_the_backbones_before_the_losss_and_what_is_asked_for_before_both(monkeypatch):
+    monkeypatch.setattr(MF, "recipe", {"lr": 0.5, "dim": 7})
+    (job,) = plan(Request("bpr", "mf", [0], {"dim": 9}), [SPLIT])
+    spec = job.spec.train_spec()
+    assert (spec.lr, spec.dim, spec.negatives) == (0.5, 9, 1)

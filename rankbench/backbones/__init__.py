@@ -6,6 +6,7 @@ is fitted to the train interactions at once: no loss, no training values, a line
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -44,11 +45,14 @@ class Backbone(Configurable, nn.Module, ABC):
         paper: the source.
         folds_in: whether users that `bind` did not see are scored, too, from their items (`Split.inputs`).
         trains_with_loss: whether a loss is needed; False for those that are `LossFree`.
+        recipe: the `TrainSpec` values that the backbone is trained with, whatever the loss's, unless others are asked
+            for.
     """
 
     paper: ClassVar[str] = ""
     folds_in: ClassVar[bool] = False
     trains_with_loss: ClassVar[bool] = True
+    recipe: ClassVar[Mapping[str, Value]] = {}
 
     def __init__(self, **values: Value) -> None:
         nn.Module.__init__(self)
@@ -104,6 +108,19 @@ class RowBackbone(Backbone):
         """Return the scores (B, M) of each user (B,) with its own items (B, M) int64: here, picked from whole rows."""
         rows: Tensor = self(user, inputs)  # (B, I)
         return rows.gather(1, item)  # (B, M)
+
+    def step_scores(self, batch: Batch, item: Tensor | None, inputs: Interactions) -> tuple[Tensor, Tensor | None]:
+        """Return the scores that a training step sees, and the penalty () added to its mean loss.
+
+        Those of `score`, and no penalty, unless a backbone trains otherwise than it is evaluated. Called once a step.
+
+        Args:
+            batch: the batch.
+            item: (B, M) int64, the items to score, the positive first; None for all of them.
+            inputs: the train interactions.
+        """
+        rows = self(batch.user, inputs) if item is None else self.score(batch.user, item, inputs)  # (B, M)
+        return rows, None
 
 
 class LossFree(Backbone):

@@ -35,8 +35,8 @@ class Batches(Protocol):
     def backward(self, loss: Any, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         """Add the gradients of a batch's mean loss to all parameters and return the mean loss ()."""
 
-    def backward_rows(self, loss: Any, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
-        """Do the same for a backbone whose score is not an inner product."""
+    def backward_rows(self, loss: Any, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+        """Do the same for a backbone whose score is not an inner product, and for its penalty; `drawn` as in `seen`."""
 
 
 def batches_of(
@@ -75,7 +75,7 @@ class _Pairs:
         torch.autograd.backward(mean)
         return mean.detach()
 
-    def backward_rows(self, loss: VectorLoss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
+    def backward_rows(self, loss: VectorLoss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         raise needs_vectors(type(loss).__name__.lower(), type(backbone).__name__.lower())
 
 
@@ -98,9 +98,9 @@ class _Sampled(_Pairs):
         sampler = self.sampler.log_probability
         return backward(loss, user_vec, item_vec, user, pos, neg, sampler, self.spec.precision)
 
-    def backward_rows(self, loss: Loss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
-        user, pos, neg = batch  # (B,), (B,), (B, N)
-        return backward_of_samples(loss, backbone, self.train, user, pos, neg, self.sampler.log_probability)
+    def backward_rows(self, loss: Loss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+        seen, log_probability = self.seen(batch, drawn), self.sampler.log_probability
+        return backward_of_samples(loss, backbone, self.train, seen, batch[2], log_probability)
 
 
 @dataclass
@@ -127,5 +127,5 @@ class _Users:
     def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)
 
-    def backward_rows(self, loss: ListLoss, backbone: RowBackbone, batch: tuple[Tensor, ...]) -> Tensor:
-        return backward_of_rows(loss, backbone, self.train, *batch)
+    def backward_rows(self, loss: ListLoss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+        return backward_of_rows(loss, backbone, self.train, self.seen(batch, drawn))

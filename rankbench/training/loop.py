@@ -125,7 +125,7 @@ class Training:
     def _step(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         if isinstance(self.backbone, RowBackbone):
-            value = self.batches.backward_rows(self.loss, self.backbone, batch)  # ()
+            value = self.batches.backward_rows(self.loss, self.backbone, batch, drawn)  # ()
         else:
             value = self._differentiate(batch, drawn)  # ()
         self.optimiser.step()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rankbench.backbones import RowBackbone
+from rankbench.backbones import Batch, RowBackbone
 from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.losses import ListLoss, Lists, Loss, Scores
@@ -24,19 +24,17 @@ def backward_of_samples(
     loss: Loss,
     backbone: RowBackbone,
     train: Interactions,
-    user: Tensor,
-    pos: Tensor,
+    batch: Batch,
     neg: Tensor,
     log_probability: LogProbability,
 ) -> Tensor:
-    """Add the gradients of the mean loss of a batch to all parameters and return the mean loss ().
+    """Add the gradients of a batch's mean loss and penalty to all parameters and return their sum ().
 
     Args:
         loss: the loss.
         backbone: the backbone.
         train: the train interactions, what the backbone knows of the users.
-        user: (B,) int64, users.
-        pos: (B,) int64, positives.
+        batch: users and positives.
         neg: (B, N) int32, negatives.
         log_probability: that of the sampler.
 
@@ -47,26 +45,28 @@ def backward_of_samples(
     def no_similarity() -> Tensor:
         raise needs_vectors(type(loss).__name__.lower() + ", with item similarity,", type(backbone).__name__.lower())
 
-    score = backbone.score(user, torch.cat([pos[:, None], neg.long()], dim=1), train)  # (B, 1 + N)
+    item = torch.cat([batch.pos[:, None], neg.long()], dim=1)  # (B, 1 + N)
+    score, penalty = backbone.step_scores(batch, item, train)  # (B, 1 + N), ()
     scores = Scores(
         score[:, 0],
         score[:, 1:],
-        user,
-        pos,
+        batch.user,
+        batch.pos,
         neg,
         measure_similarity=no_similarity,
-        log_q=lambda item: log_probability(user, item),
+        log_q=lambda item: log_probability(batch.user, item),
     )
-    return _step(loss(scores))
+    return _step(loss(scores), penalty)
 
 
-def backward_of_rows(loss: ListLoss, backbone: RowBackbone, train: Interactions, user: Tensor) -> Tensor:
-    """Add the gradients of the mean loss of some users (B,) int64 to all parameters and return the mean loss ()."""
-    return _step(loss(Lists(backbone(user, train), relevant_items(train, user), user)))
+def backward_of_rows(loss: ListLoss, backbone: RowBackbone, train: Interactions, batch: Batch) -> Tensor:
+    """Add the gradients of the mean loss and the penalty of some users to all parameters and return their sum ()."""
+    score, penalty = backbone.step_scores(batch, None, train)  # (B, I), ()
+    return _step(loss(Lists(score, relevant_items(train, batch.user), batch.user)), penalty)
 
 
-def _step(values: Tensor) -> Tensor:
-    """Differentiate the mean of the losses (B,) of a batch and return it ()."""
-    mean = values.mean()  # ()
+def _step(values: Tensor, penalty: Tensor | None) -> Tensor:
+    """Differentiate the mean of the losses (B,) of a batch and its penalty () and return their sum ()."""
+    mean = values.mean() if penalty is None else values.mean() + penalty  # ()
     torch.autograd.backward(mean)
     return mean.detach()
