@@ -15,8 +15,8 @@ class Logistic(ListLoss):
 
     $\ell_u = \sum_{i \in P_u} \log(1 + e^{-s_i}) + \sum_{k \notin P_u} \log(1 + e^{s_k})$, with inner products as
     scores; equally $\sum_k \log(1 + e^{s_k}) - \sum_{i \in P_u} s_i$. It is what `bce` samples. Beside `multinomial`
-    and the Gaussian likelihood, which is `wrmf`, it is one of the three that Mult-VAE's paper compares as the likelihood
-    of an autoencoder (`multdae`, `multvae`).
+    and the Gaussian likelihood, which is `wrmf`, it is one of the three that Mult-VAE's paper compares as the
+    likelihood of an autoencoder (`multdae`, `multvae`).
 
     Gradient: $\partial \ell_u / \partial s_k = \sigma(s_k) - [k \in P_u]$. Unlike that of `multinomial` it does not add
     up to nought over the items: items do not compete for one budget of probability.
