@@ -166,17 +166,6 @@ def recipe_of(loss: type[Configurable], backbone: type[Configurable]) -> dict[st
     return resolve(TrainSpec, {**recipes[0], **recipes[1]}, "training")
 
 
-def device_of(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`.
-
-    Raises:
-        UserError: cuda is asked for and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("There is no CUDA device that this torch can use.", "Use --device cpu, or --device auto.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def job_of(spec: RunSpec, loss: type, backbone: type, split: Split) -> Job:
     """Return the job of a spec and the classes that the registry found.
 

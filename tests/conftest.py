@@ -1,12 +1,18 @@
-"""What all tests share: real data where there are some."""
+"""What all tests share: real data where there are some, and a device for the kernels in Triton."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from rankbench.parallel import set_threads
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported: its kernels then run on the CPU, in Python
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +21,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data, which is not there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def triton_device() -> torch.device:
+    """Where kernels in Triton are tested: on the GPU if there is one, else on the CPU through Triton's interpreter."""
+    if find_spec("triton") is None:
+        pytest.skip("needs triton, which this platform's tests do not install")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.fixture(autouse=True)

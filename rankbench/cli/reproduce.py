@@ -45,10 +45,10 @@ def reproduce(
     from rankbench import published
     from rankbench.cli import running
     from rankbench.cli.run import splits_of, use_threads
+    from rankbench.device import device_of
     from rankbench.plan import read_seeds
     from rankbench.published.reproduction import jobs_of, lines_of, reproduced
     from rankbench.results.store import Store
-    from rankbench.runner import device_of
 
     wanted = published.find(table)
     lines = lines_of(wanted, line.split(",") if line else [])

@@ -113,9 +113,10 @@ def run(
         "dim": dim, "precision": precision, "init": init, "user_table": user_table, "item_table": item_table,
     }  # fmt: skip
     from rankbench.cli import running
+    from rankbench.device import device_of
     from rankbench.plan import plan
     from rankbench.results.store import Store
-    from rankbench.runner import check_split, device_of
+    from rankbench.runner import check_split
 
     where = device_of(device.value)
     store = Store(runs)

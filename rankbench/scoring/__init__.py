@@ -2,9 +2,10 @@
 
 `score` is the one function; what computes it is chosen by size and device and never changes a result beyond rounding:
 
-- `reference`: plain torch gather. The oracle of the tests, and the route on CUDA.
+- `reference`: plain torch gather. The oracle of the tests.
 - `dense`: U V^T for all items, then a gather. Best for catalogues of up to a few times N items.
 - `cpu`: fused gather and inner product in numba.
+- `cuda`: on a GPU, the same two by Triton and by the matrix library, or by plain torch.
 """
 
 from __future__ import annotations
@@ -15,15 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rankbench.scoring import cpu, dense, reference
+from rankbench.scoring import cpu, cuda, dense
+from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
 
 DENSE_ITEMS_A_NEGATIVE = 2
 """`dense` beats `cpu` up to about this many items a negative, measured with N = 1000, d = 64 on one and two threads."""
-
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""What the vectors of negatives are rounded to before their products, which are added up in float32."""
 
 
 def score(
@@ -37,7 +35,7 @@ def score(
         user: (B,) int64, users.
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
-        precision: a key of `PRECISIONS`, for the products with the negatives.
+        precision: a key of `rounding.PRECISIONS`, for the products with the negatives.
 
     Returns:
         scores of the positives (B,) and of the negatives (B, N), with gradients to both tables.
@@ -65,27 +63,15 @@ def products(query: Tensor, item_vec: Tensor, item: Tensor, precision: str = "fp
 
     With `precision` "bf16" the gradients are those of the rounded vectors.
     """
-    kernel = choose(item_vec.device, len(item_vec), item.shape[1])
-    if kernel is reference:
-        return reference.forward(rounded(query, precision), rounded(item_vec, precision), item)  # (B, M)
+    if item_vec.device.type != "cpu":
+        return cuda.products(query, item_vec, item, precision)  # (B, M)
+    kernel = choose(len(item_vec), item.shape[1])
     out: Tensor = _Products.apply(query, item_vec, item, kernel, precision)  # type: ignore[no-untyped-call]
     return out  # (B, M)
 
 
-def rounded(vec: Tensor, precision: str) -> Tensor:
-    """Return vectors (n, d) rounded to a precision, in the precision that they have."""
-    return vec if precision == "fp32" else vec.to(PRECISIONS[precision]).to(vec.dtype)
-
-
-def stored(item_vec: Tensor, precision: str) -> Tensor:
-    """Return item vectors (I, d) as the kernels read them: in the precision of the products if that is a lower one."""
-    return item_vec if precision == "fp32" else item_vec.to(PRECISIONS[precision])
-
-
-def choose(device: torch.device, n_items: int, n_negatives: int) -> ModuleType:
-    """Return the implementation for a device and the sizes: the measured rule."""
-    if device.type != "cpu":
-        return reference
+def choose(n_items: int, n_negatives: int) -> ModuleType:
+    """Return the implementation on the CPU for the sizes: the measured rule."""
     return dense if n_items <= DENSE_ITEMS_A_NEGATIVE * n_negatives else cpu
 
 

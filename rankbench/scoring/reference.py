@@ -1,4 +1,4 @@
-"""Scores by a plain torch gather: the oracle of the tests, and the route on CUDA."""
+"""Scores by a plain torch gather: the oracle of the tests."""
 
 import torch
 from torch import Tensor

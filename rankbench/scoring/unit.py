@@ -1,4 +1,4 @@
-"""Normalised vectors, for cosines, with exact gradients: each way one pass over the table, on all threads."""
+"""Normalised vectors, for cosines, with exact gradients: each way one pass over the table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numba import njit
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from rankbench.device import uses_triton
 from rankbench.parallel import over_rows
 
 EPSILON = 1e-12
@@ -21,7 +22,7 @@ def unit(vec: Tensor) -> Tensor:
     $y = x / \max(|x|, \epsilon)$, so $\partial \ell / \partial x = (g - y \langle y, g \rangle) / |x|$ for
     $g = \partial \ell / \partial y$, and $g / \epsilon$ where $|x| < \epsilon$.
     """
-    if vec.device.type != "cpu":
+    if vec.device.type != "cpu" and not uses_triton(vec.device):
         return normalize(vec, dim=1, eps=EPSILON)  # (n, d)
     out: Tensor = _Unit.apply(vec)  # type: ignore[no-untyped-call]
     return out  # (n, d)
@@ -31,6 +32,8 @@ class _Unit(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vec: Tensor) -> Tensor:
         vec = vec.detach().contiguous()  # (n, d)
+        if vec.device.type != "cpu":
+            return _normalised_by_triton(ctx, vec)  # (n, d)
         out, inverse = torch.empty_like(vec), vec.new_empty(len(vec))  # (n, d), (n,)
         over_rows(_normalise, len(vec), vec.numpy(), out.numpy(), inverse.numpy())
         ctx.save_for_backward(out, inverse)
@@ -41,9 +44,21 @@ class _Unit(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         vec, inverse = ctx.saved_tensors  # (n, d), (n,)
         grad = grads[0].contiguous()  # (n, d)
+        if vec.device.type != "cpu":
+            from rankbench.scoring import triton_unit
+
+            return triton_unit.gradient(vec, inverse, grad)  # (n, d)
         out = torch.empty_like(grad)  # (n, d)
         over_rows(_gradient, len(vec), vec.detach().numpy(), inverse.numpy(), grad.numpy(), out.numpy())
         return out
+
+
+def _normalised_by_triton(ctx: Any, vec: Tensor) -> Tensor:
+    from rankbench.scoring import triton_unit
+
+    out, inverse = triton_unit.forward(vec)  # (n, d), (n,)
+    ctx.save_for_backward(out, inverse)
+    return out  # (n, d)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from rankbench.losses import Loss, Scores
 from rankbench.parallel import over_blocks
-from rankbench.scoring import choose, rounded, score, similarity, stored
+from rankbench.scoring import choose, score, similarity
+from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
 
 _PIECE = 2**18
@@ -106,7 +107,7 @@ class _Batch:
     ) -> None:
         self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
         self.user, self.pos, self.neg, self.log_probability = user, pos, neg, log_probability
-        self.kernel = choose(item_vec.device, len(item_vec), neg.shape[1])
+        self.kernel = choose(len(item_vec), neg.shape[1])
         self.query = user_vec.index_select(0, user)  # (B, d)
         self.rounded_query = rounded(self.query, precision)  # (B, d)
         self.stored_items = stored(item_vec, precision)  # (I, d)

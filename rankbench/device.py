@@ -1,0 +1,80 @@
+"""The device that a run trains on: what it is, whether Triton works there, what memory is free, what must repeat.
+
+None of this is part of a result. Kernels in Triton are tried once; where they cannot be compiled, for want of the
+library or of a C compiler, plain torch does the same.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+
+from rankbench.errors import UserError
+
+GIB = 2**30
+
+_deterministic = False
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UserError: cuda is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "There is no CUDA device that this torch can use.",
+            "Use --device cpu, or --device auto; `rankbench doctor` says what is missing.",
+        )
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def set_deterministic(on: bool) -> None:
+    """Have sums on a CUDA device added up in a fixed order from now on, which is slower, or in any order.
+
+    An operation of torch that has no fixed order raises RuntimeError then. On the CPU sums always have one.
+    """
+    global _deterministic
+    _deterministic = on
+    if on:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
+    torch.use_deterministic_algorithms(on)
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  every kernel writes its result
+
+
+def deterministic() -> bool:
+    """Return whether sums must be added up in a fixed order."""
+    return _deterministic
+
+
+def uses_triton(device: torch.device) -> bool:
+    """Return whether the kernels for a device are those in Triton."""
+    return device.type == "cuda" and not why_no_triton()
+
+
+@cache
+def why_no_triton() -> str:
+    """Return why kernels in Triton cannot run on the CUDA device; empty if they can. The first call compiles one."""
+    if find_spec("triton") is None:
+        return "Triton is not installed"
+    try:
+        from rankbench.trial import try_triton
+
+        return try_triton(torch.device("cuda"))
+    except Exception as error:  # Triton raises its own, the compiler's and the driver's
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that can still be allocated on a CUDA device: free ones, and those that torch keeps to reuse."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def in_gib(n_bytes: float) -> str:
+    """Return a number of bytes as it is told: `1.25 GiB`."""
+    return f"{n_bytes / GIB:.3g} GiB"
