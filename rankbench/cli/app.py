@@ -18,6 +18,7 @@ from rankbench.cli.new_loss import new_loss
 from rankbench.cli.report import report
 from rankbench.cli.reproduce import reproduce
 from rankbench.cli.run import run
+from rankbench.cli.runs import runs
 from rankbench.cli.show import show
 from rankbench.cli.speed import speed
 from rankbench.errors import UserError
@@ -51,6 +52,7 @@ app.command("fetch")(fetch)
 app.add_typer(data, name="data")
 app.command("run")(run)
 app.command("report")(report)
+app.add_typer(runs, name="runs")
 app.command("reproduce")(reproduce)
 app.command("list")(list_names)
 app.command("show")(show)

@@ -34,15 +34,31 @@ def check_names(query: Query, runs: Sequence[Run]) -> None:
     Raises:
         UserError: one that does not, with the closest that do.
     """
-    of_validation = {name for run in runs for name in run.valid}
+    check_parts(query, runs)
+    _check("validation set", (query.select,), {name for run in runs for name in run.valid})
+
+
+def check_parts(query: Query, runs: Sequence[Run]) -> None:
+    """Check the names of data sets, splits, backbones and losses that are asked for, as `check_names` does."""
     for kind, asked, known in (
         ("data set", query.datasets, {run.dataset for run in runs}),
         ("split", query.protocols, {run.protocol for run in runs}),
         ("backbone", query.backbones, {run.configuration.backbone.name for run in runs}),
         ("loss", query.losses, {run.configuration.loss.name for run in runs}),
-        ("validation set", (query.select,), of_validation),
     ):
         _check(kind, asked, known)
+
+
+def asked_for(runs: Iterable[Run], query: Query) -> list[Run]:
+    """Return the runs with the data sets, splits, backbones and losses that are asked for."""
+    return [
+        run
+        for run in runs
+        if run.dataset in (query.datasets or (run.dataset,))
+        and run.protocol in (query.protocols or (run.protocol,))
+        and run.configuration.backbone.name in (query.backbones or (run.configuration.backbone.name,))
+        and run.configuration.loss.name in (query.losses or (run.configuration.loss.name,))
+    ]
 
 
 def _check(kind: str, asked: Iterable[str], known: set[str]) -> None:

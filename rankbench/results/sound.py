@@ -90,6 +90,12 @@ def surviving(runs: Iterable[Run], ask: Callable[[list[Run]], Answer]) -> tuple[
             faults.append(Fault(error.path, error.what))
 
 
+def same_files(one: Path, other: Path) -> bool:
+    """Return whether two folders of runs hold the same documents and tables, byte for byte."""
+    pairs = [(one / name, other / name) for name in _FILES]
+    return all(a.is_file() and b.is_file() and cmp(a, b, shallow=False) for a, b in pairs)
+
+
 def _check_identity(stored: StoredRun, root: Path) -> None:
     content = {key: value for key, value in stored.spec.items() if key not in BESIDE_SPEC}
     known = {field.name for field in fields(RunSpec)}
@@ -115,12 +121,7 @@ def _place(root: Path, content: dict[str, Any], run: str) -> Path:
 def _beside(copy: Path, original: Path) -> str:
     if not original.is_dir():
         return "where there is none of its name"
-    same = all(_same(copy / name, original / name) for name in _FILES)
-    return f"where the same run lies {'with the same' if same else 'with different'} contents"
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.is_file() and other.is_file() and cmp(one, other, shallow=False)
+    return f"where the same run lies {'with the same' if same_files(copy, original) else 'with different'} contents"
 
 
 def _check_outcome(stored: StoredRun) -> None:

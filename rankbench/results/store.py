@@ -37,6 +37,9 @@ from rankbench.spec import RunSpec
 FORMAT = 1
 """Version of the layout."""
 
+MARK = "store.json"
+"""The file that says it."""
+
 TABLES = ("curve", "metrics", "users", "groups")
 DOCUMENTS = ("spec", "outcome", "env")
 
@@ -136,7 +139,7 @@ class Store:
             raise UserError(
                 f"{root} is not a folder of runs.", "Name the folder that `rankbench run` wrote to with --runs."
             )
-        mark = root / "store.json"
+        mark = root / MARK
         try:
             found = json.loads(mark.read_text(encoding="utf-8")).get("format") if mark.exists() else FORMAT
         except (OSError, ValueError, AttributeError) as error:
@@ -162,7 +165,7 @@ class Store:
     def runs(self) -> Iterator[StoredRun]:
         """Yield every finished run, by data set, protocol and identifier."""
         for path in sorted(self.root.glob("*/*/*")):
-            if not any(part.startswith(".") for part in path.relative_to(self.root).parts) and _is_run(path):
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts) and is_run(path):
                 yield StoredRun(path)
 
     def working_folder(self, spec: RunSpec) -> Path:
@@ -170,20 +173,29 @@ class Store:
         path = self.path(spec).parent / f".tmp-{spec.id}"
         try:
             path.mkdir(parents=True, exist_ok=True)
-            mark = self.root / "store.json"
-            if not mark.exists():
-                mark.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+            self.mark()
         except OSError as error:
             raise self.unwritable(error) from error
         return path
 
+    def mark(self) -> None:
+        """Write down the version of the layout where that has not been done."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        mark = self.root / MARK
+        if not mark.exists():
+            mark.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+
     def lock(self, spec: RunSpec) -> FileLock:
         """Return the lock of a run; the system lets go of it when the process that holds it dies."""
+        return self.lock_of(spec.id)
+
+    def lock_of(self, run: str) -> FileLock:
+        """Return the lock of the run with an identifier."""
         try:
             (self.root / ".locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unwritable(error) from error
-        return FileLock(self.root / ".locks" / f"{spec.id}.lock")
+        return FileLock(self.root / ".locks" / f"{run}.lock")
 
     def write(self, spec: RunSpec, documents: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> StoredRun:
         """Write a finished run and give it its final name; a run stored before under it is replaced."""
@@ -216,7 +228,7 @@ class Store:
         )
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
     """Return whether a folder is that of a run, whole or damaged: by its name, or by what lies in it."""
     if not folder.is_dir():
         return False
