@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+from rankbench.backbones import Backbone, LossFree
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError, unknown
 from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import Kind, find, names, part, part_of
 from rankbench.runner import Job, job_of, recipe_of
-from rankbench.spec import Part, RunSpec, TrainSpec, read_part, split_parts
+from rankbench.spec import NO_LOSS, Part, RunSpec, TrainSpec, read_part, split_parts
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Request:
     """What was asked for, as typed.
 
     Args:
-        losses, backbones: parts, separated by commas, as in `dsl,softmax:tau=0.1`.
+        losses, backbones: parts, separated by commas, as in `dsl,softmax:tau=0.1`. A backbone that trains without a
+            loss is run by itself, whatever the losses.
         seeds: the seeds.
         train: training values that replace the loss's own.
         vary: training values to try all of.
-        grid: whether each loss is tried with its own grid of the parameters that were not typed.
+        grid: whether each loss, and each backbone that trains without one, is tried with its own grid of the parameters
+            that were not typed.
     """
 
     losses: str
@@ -38,16 +41,44 @@ def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
     """Return the runs of a request on some splits, each run once, seeds innermost.
 
     Raises:
-        UserError: an unknown loss, backbone or parameter, a wrong type, a value out of range.
+        UserError: an unknown loss, backbone or parameter, a wrong type, a value out of range or without any effect.
     """
     losses = list(_parts("loss", request.losses, request.grid))
-    backbones = list(_parts("backbone", request.backbones, grid=False))
+    backbones = list(_parts("backbone", request.backbones, request.grid))
+    _check_effect(request, [owner for _, owner in backbones])
     jobs: dict[str, Job] = {}
-    for split, (backbone, backbone_class), (loss, loss_class) in product(splits, backbones, losses):
-        for train, seed in product(_training(recipe_of(loss_class, backbone_class), request), request.seeds):
+    for split, (backbone, backbone_class) in product(splits, backbones):
+        for loss, loss_class, train, seed in _trainings(backbone_class, losses, request):
             spec = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
             jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
     return list(jobs.values())
+
+
+Training = tuple[Part, type[Configurable] | None, tuple[tuple[str, Value], ...], int]
+"""(loss, its class, training values, seed)."""
+
+
+def _trainings(
+    backbone: type[Configurable], losses: Sequence[tuple[Part, type[Configurable]]], request: Request
+) -> Iterator[Training]:
+    """Yield how a backbone is trained: with every loss, or once without any, and once if it does not use the seed."""
+    if issubclass(backbone, LossFree):
+        for seed in request.seeds if backbone.uses_seed else [0]:
+            yield NO_LOSS, None, (), seed
+        return
+    for loss, owner in losses:
+        for train, seed in product(_training(recipe_of(owner, backbone), request), request.seeds):
+            yield loss, owner, train, seed
+
+
+def _check_effect(request: Request, backbones: Sequence[type[Configurable]]) -> None:
+    """Refuse training values where nothing is trained with them."""
+    asked = [*request.train, *request.vary]
+    if asked and all(issubclass(backbone, LossFree) for backbone in backbones):
+        raise UserError(
+            f"{request.backbones}: trained without a loss, so {', '.join(asked)} has no effect.",
+            "Leave it out; what these backbones have is typed behind their names, as in ease:reg=500.",
+        )
 
 
 def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Configurable]]]:
@@ -55,7 +86,7 @@ def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Confi
         name, given = read_part(typed)
         owner = find(kind, name)
         chosen = part(kind, typed)
-        if not grid:
+        if not grid or (issubclass(owner, Backbone) and owner.trains_with_loss):
             yield chosen, owner
             continue
         open_grids = {key: p.grid for key, p in owner.params.items() if p.grid and key not in given}

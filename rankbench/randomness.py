@@ -13,7 +13,9 @@ FIRST = 0xBF58476D1CE4E5B9
 SECOND = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
 
-STREAMS = {"init": 1, "shuffle": 2, "negatives": 3, "refresh": 4, "loss": 5, "backbone": 6, "tables": 7, "ties": 8}
+STREAMS = {
+    "init": 1, "shuffle": 2, "negatives": 3, "refresh": 4, "loss": 5, "backbone": 6, "tables": 7, "ties": 8, "fit": 9,
+}  # fmt: skip
 """What a random number is used for; numbers of two streams have nothing to do with each other."""
 
 

@@ -39,14 +39,16 @@ class Outline:
         summary: the first line of its docstring.
         family: losses of one kind.
         paper: the source.
-        base: the name of the class that it is derived from.
+        bases: the names of the classes that it is derived from.
+        folds_in: whether it says that it takes in new users, as backbones do.
         parameters: their names.
     """
 
     summary: str = ""
     family: str = ""
     paper: str = ""
-    base: str = ""
+    bases: tuple[str, ...] = ()
+    folds_in: bool = False
     parameters: tuple[str, ...] = ()
 
     @property
@@ -69,7 +71,8 @@ def outline(kind: Kind, name: str) -> Outline:
                 text.splitlines()[0],
                 _word(values.get("family")),
                 _word(values.get("paper")),
-                ast.unparse(node.bases[0]) if node.bases else "",
+                tuple(map(ast.unparse, node.bases)),
+                _word(values.get("folds_in")) == "True",
                 tuple(key for key, value in values.items() if _is_param(value)),
             )
     return Outline()

@@ -5,40 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import torch
 from filelock import Timeout
 
-from rankbench.backbones import Backbone
+from rankbench.backbones import Backbone, LossFree, RowBackbone
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
-from rankbench.losses import Loss
+from rankbench.losses import Loss, VectorLoss
 from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import find, label, names
 from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
 from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec
+from rankbench.training.fit import fit
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
+from rankbench.training.rows import needs_vectors
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A run to be made: its spec, the classes of its parts and its data."""
+    """A run to be made: its spec, the classes of its parts and its data; the loss is None where there is none."""
 
     spec: RunSpec
-    loss: type[Loss]
+    loss: type[Loss] | None
     backbone: type[Backbone]
     split: Split
 
     @property
     def labels(self) -> dict[str, str]:
-        """How loss and backbone are typed."""
-        return {"loss": label(self.loss, self.spec.loss), "backbone": label(self.backbone, self.spec.backbone)}
+        """How loss and backbone are typed; a dash for no loss."""
+        loss = label(self.loss, self.spec.loss) if self.loss else "-"
+        return {"loss": loss, "backbone": label(self.backbone, self.spec.backbone)}
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,7 @@ def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Ge
 
 def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None, StoredRun]:
     spec, started = job.spec, time.perf_counter()
-    checkpoint = store.working_folder(spec) / "checkpoint.pt"
-    loss, backbone = job.loss(**dict(spec.loss.params)), job.backbone(**dict(spec.backbone.params))
-    training = Training(job.split, loss, backbone, spec.train_spec(), spec.seed, device, checkpoint)
-    trained = yield from training.run()
+    trained = yield from _train(job, device, store.working_folder(spec) / "checkpoint.pt")
     evaluations = _evaluate(trained, job.split)
     documents = {
         "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels, "recipe": recipe_of(job.loss, job.backbone)},
@@ -133,6 +134,16 @@ def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None
     }
     tables = {"curve": curve(trained, job.split), **tables_of(evaluations)}
     return store.write(spec, documents, tables)
+
+
+def _train(job: Job, device: torch.device, checkpoint: Path) -> Generator[Event, None, Trained]:
+    spec, backbone = job.spec, job.backbone(**dict(job.spec.backbone.params))
+    if isinstance(backbone, LossFree):
+        return fit(job.split, backbone, spec.seed)
+    assert job.loss is not None
+    loss = job.loss(**dict(spec.loss.params))
+    training = Training(job.split, loss, backbone, spec.train_spec(), spec.seed, device, checkpoint)
+    return (yield from training.run())
 
 
 def _evaluate(trained: Trained, split: Split) -> dict[Measured, Evaluation]:
@@ -160,19 +171,26 @@ def check_split(split: Split) -> None:
     WeightedNegatives.uniform(split.train)
 
 
-def recipe_of(loss: type[Configurable], backbone: type[Configurable]) -> dict[str, Value]:
-    """Return the training values of a loss on a backbone where no others are asked for: the backbone's come first."""
+def recipe_of(loss: type[Configurable] | None, backbone: type[Configurable]) -> dict[str, Value]:
+    """Return the training values of a loss on a backbone where no others are asked for: the backbone's come first.
+
+    There are none without a loss.
+    """
+    if loss is None:
+        return {}
     recipes = [getattr(part, "recipe", {}) for part in (loss, backbone)]
     return resolve(TrainSpec, {**recipes[0], **recipes[1]}, "training")
 
 
-def job_of(spec: RunSpec, loss: type, backbone: type, split: Split) -> Job:
+def job_of(spec: RunSpec, loss: type | None, backbone: type, split: Split) -> Job:
     """Return the job of a spec and the classes that the registry found.
 
     Raises:
-        UserError: the split has users that the backbone cannot know.
+        UserError: the split has users that the backbone cannot know, or the loss needs vectors that it has not got.
     """
-    job = Job(spec, cast(type[Loss], loss), cast(type[Backbone], backbone), split)
+    job = Job(spec, cast(type[Loss] | None, loss), cast(type[Backbone], backbone), split)
+    if job.loss and issubclass(job.loss, VectorLoss) and issubclass(job.backbone, RowBackbone):
+        raise needs_vectors(spec.loss.name, spec.backbone.name)
     if split.fold_in is not None and not job.backbone.folds_in:
         can = [name for name in names("backbone") if cast(type[Backbone], find("backbone", name)).folds_in]
         raise UserError(

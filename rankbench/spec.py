@@ -43,6 +43,10 @@ class Part:
         return {"name": self.name, "params": dict(self.params), "source": self.source}
 
 
+NO_LOSS = Part("none")
+"""The loss of a backbone that trains without one; tables show it as a dash."""
+
+
 def spell(name: str, params: Mapping[str, Value]) -> str:
     """Return `name:key=value,...` as it is typed on the command line."""
     typed = ",".join(f"{key}={show(value)}" for key, value in params.items())
@@ -122,8 +126,8 @@ class RunSpec:
         dataset: name of the data set.
         protocol: name of the split protocol.
         digest: sha256 of the split's content.
-        loss, backbone: the parts.
-        train: values of the `TrainSpec`.
+        loss, backbone: the parts; the loss is `NO_LOSS` for a backbone that trains without one.
+        train: values of the `TrainSpec`; none without a loss, and the seed is 0 for a backbone that does not use it.
         seed: the seed that every random number of the run is a function of.
         numbers: version of the numerics.
     """

@@ -25,4 +25,4 @@ def test_one_that_folds_in_is_taken_and_named(monkeypatch):
     assert len(plan(Request("softmax", "mf", [0]), [SPLIT])) == 1
     with pytest.raises(UserError) as caught:
         plan(Request("softmax", "lightgcn", [0]), [SPLIT])
-    assert "by their items: mf. Or choose another split" in caught.value.hint
+    assert "mf, popularity, random. Or choose another split" in caught.value.hint

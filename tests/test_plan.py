@@ -22,6 +22,39 @@ def test_all_is_every_loss():
     assert [job.spec.loss.name for job in jobs] == registry.names("loss")
 
 
+def test_a_backbone_without_a_loss_is_run_by_itself():
+    jobs = plan(Request("softmax,bpr", "popularity,random,mf", [3, 4], {"epochs": 2}), [SPLIT])
+    found = [(job.spec.backbone.name, job.spec.loss.name, job.spec.seed, bool(job.spec.train)) for job in jobs]
+    assert found[:3] == [("popularity", "none", 0, False), ("random", "none", 3, False), ("random", "none", 4, False)]
+    assert found[3:] == [("mf", loss, seed, True) for loss in ("softmax", "bpr") for seed in (3, 4)]
+    assert jobs[0].labels == {"loss": "-", "backbone": "popularity"}
+
+
+def test_training_values_that_train_nothing_are_refused():
+    with pytest.raises(UserError, match="popularity,random: trained without a loss, so epochs, lr has no effect"):
+        plan(Request("softmax", "popularity,random", [0], {"epochs": 2}, {"lr": [0.1]}), [SPLIT])
+
+
+def test_a_loss_on_vectors_and_a_backbone_without_any_are_refused(tmp_path):
+    file = tmp_path / "rows.py"
+    file.write_text(ROWS, encoding="utf-8")
+    assert plan(Request("softmax,multinomial", str(file), [0]), [SPLIT])
+    with pytest.raises(UserError, match="infonce is defined on vectors; the score of the backbone rows is not"):
+        plan(Request("infonce", str(file), [0]), [SPLIT])
+
+
+ROWS = """
+from rankbench.backbones import RowBackbone
+
+class Rows(RowBackbone):
+    def bind(self, train, dim, init, generator):
+        pass
+
+    def forward(self, user, inputs):
+        raise AssertionError
+"""
+
+
 def test_the_same_run_is_planned_once():
     assert len(plan(Request("softmax,softmax:tau=0.15", "mf", [0]), [SPLIT, SPLIT])) == 1
 

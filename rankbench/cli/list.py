@@ -1,9 +1,14 @@
 """`rankbench list`: the names of losses, backbones, embedding tables and data sets."""
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rankbench.registry import Outline
 
 
 class Shelf(StrEnum):
@@ -75,6 +80,16 @@ def _entries(shelf: Shelf) -> dict[str, dict[str, Any]]:
     found = {}
     for name in names(kind):
         known = outline(kind, name)
-        traits = {"family": known.family, "sees": _SEES.get(known.base, "negatives")} if kind == "loss" else {}
+        traits = _of_loss(known) if kind == "loss" else _of_backbone(known)
         found[name] = {"year": known.year, **traits, "parameters": known.parameters, "summary": known.summary}
     return found
+
+
+def _of_loss(known: Outline) -> dict[str, str]:
+    sees = next((_SEES[base] for base in known.bases if base in _SEES), "negatives")
+    return {"family": known.family, "sees": sees}
+
+
+def _of_backbone(known: Outline) -> dict[str, str]:
+    """Return whether a backbone is trained by a loss, and whether it takes in users that train lacks."""
+    return {"loss": "-" if "LossFree" in known.bases else "any", "new users": "yes" if known.folds_in else "-"}

@@ -51,7 +51,8 @@ def report(
         str | None, typer.Option("--backbone", "-b", help="Backbones; all if left out.", rich_help_panel=KEEP)
     ] = None,
     loss: Annotated[
-        str | None, typer.Option("--loss", "-l", help="Losses; all if left out.", rich_help_panel=KEEP)
+        str | None,
+        typer.Option("--loss", "-l", help="Losses; all if left out. Lines without one stay.", rich_help_panel=KEEP),
     ] = None,
     metric: Annotated[
         str, typer.Option("--metric", "-m", help="Metrics; the first one ranks.", rich_help_panel=KEEP)

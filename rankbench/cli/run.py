@@ -43,7 +43,10 @@ def run(
     ] = "online-retail",
     split: Annotated[str, typer.Option("--split", "-s", help="Split protocols.")] = "shift",
     seed: Annotated[str, typer.Option(help="Seeds: 3, 0,1,2 or 0-4.")] = "0",
-    grid: Annotated[bool, typer.Option("--grid", help="Try each loss with its own grid of parameters.")] = False,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Try each loss, or backbone without one, with its own grid of parameters."),
+    ] = False,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,7 +109,10 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train every loss on every backbone, data set, split and seed; what is stored already is skipped."""
+    """Train every loss on every backbone, data set, split and seed; what is stored already is skipped.
+
+    Backbones that train without a loss, such as ease and popularity, are run once each.
+    """
     given: dict[str, Value | None] = {
         "lr": lr, "weight_decay": weight_decay, "batch_size": batch_size, "epochs": epochs, "patience": patience,
         "eval_every": eval_every, "negatives": negatives, "sampler": sampler, "sampler_exponent": sampler_exponent,

@@ -26,7 +26,8 @@ from rankbench.training.progress import EpochEnd, Step
 def title_of(job: Job) -> str:
     """Return a run's name on the screen."""
     spec = job.spec
-    return f"{job.labels['loss']} · {job.labels['backbone']} · {spec.dataset}/{spec.protocol} · seed {spec.seed}"
+    parts = job.labels.values() if job.loss else [job.labels["backbone"]]
+    return " · ".join([*parts, f"{spec.dataset}/{spec.protocol}", f"seed {spec.seed}"])
 
 
 def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool) -> list[Finished]:
@@ -97,7 +98,8 @@ class Screen:
         )
 
     def _epoch(self, end: EpochEnd) -> None:
-        self.state["loss"] = f"loss {end.loss:.4g}"
+        if end.loss is not None:
+            self.state["loss"] = f"loss {end.loss:.4g}"
         if end.valid:
             self.state["valid"] = "valid " + " ".join(f"{name} {value:.4f}" for name, value in end.valid.items())
 
@@ -112,12 +114,8 @@ class Screen:
                 event.job, f"diverged: {outcome['reason']}; last finite loss {outcome['last_finite_loss']}", "yellow"
             )
             return
-        best = " ".join(
-            f"{name} {value:.4f} (epoch {outcome['best_epoch'][name]})"
-            for name, value in outcome["best_valid_ndcg@20"].items()
-        )
-        text = f"validation NDCG@20: {best}; {outcome['epochs']} epochs, {outcome['seconds']:.1f} s"
-        self.console.print(f"      {text}")
+        epochs = f"{outcome['epochs']} epochs, " if event.job.loss else ""
+        self.console.print(f"      validation NDCG@20: {_best(event)}; {epochs}{outcome['seconds']:.1f} s")
 
     def _line(self, job: Job, text: str, style: str) -> None:
         self.console.print(f"{title_of(job)} {text}", style=style, markup=False)
@@ -127,6 +125,13 @@ class Screen:
         if self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None
+
+
+def _best(event: Finished) -> str:
+    """Return the best validation values of a run, with the epochs that they were reached in where there are several."""
+    outcome = event.run.outcome
+    epochs = {name: f" (epoch {epoch})" if event.job.loss else "" for name, epoch in outcome["best_epoch"].items()}
+    return " ".join(f"{name} {value:.4f}{epochs[name]}" for name, value in outcome["best_valid_ndcg@20"].items())
 
 
 def _told(error: Exception) -> str:
@@ -157,7 +162,7 @@ def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
 def _training_text(job: Job) -> str:
     values = dict(job.spec.train)
     shown = ("lr", "weight_decay", "negatives", "epochs")
-    return " ".join(f"{name}={values[name]:g}" for name in shown if values[name])
+    return " ".join(f"{name}={values[name]:g}" for name in shown if values.get(name))
 
 
 def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> None:

@@ -130,7 +130,20 @@ def _part(kind: Kind, text: str) -> dict[str, Any]:
         "paper": getattr(owner, "paper", ""),
         "parameters": {key: row(p, values[key]) for key, p in owner.params.items()},
     }
-    return {**found, **_of_loss(owner)} if kind == "loss" else found
+    return {**found, **(_of_loss(owner) if kind == "loss" else _of_backbone(owner))}
+
+
+def _of_backbone(owner: type[Configurable]) -> dict[str, Any]:
+    """Return what backbones alone have."""
+    from rankbench.backbones import LossFree, RowBackbone
+
+    loss_free = issubclass(owner, LossFree)
+    return {
+        "trained": "once, without a loss" if loss_free else "by a loss",
+        "seed": "of no effect" if issubclass(owner, LossFree) and not owner.uses_seed else "used",
+        "score": "of its own" if issubclass(owner, RowBackbone) else "inner product of vectors",
+        "new users": "scored, too" if getattr(owner, "folds_in", False) else "not scored",
+    }
 
 
 def _table(kind: str) -> dict[str, Any]:
@@ -174,10 +187,8 @@ def _draw(described: dict[str, Any]) -> None:
     console.print()
     console.print(Text(readable(described["text"], min(console.width, CAPTION))))
     console.print()
-    lines = {
-        key: described.get(key)
-        for key in ("typed", "provenance", "family", "sees", "score", "licence", "login", "filter")
-    }
+    of_parts = ("typed", "provenance", "family", "sees", "trained", "seed", "score", "new users")
+    lines = {key: described.get(key) for key in (*of_parts, "licence", "login", "filter")}
     lines["splits"] = ", ".join(described.get("splits", ()))
     lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items() if count)
     lines["statistics"] = "  ".join(f"{key}={value}" for key, value in described.get("statistics", {}).items())

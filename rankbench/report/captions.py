@@ -75,21 +75,19 @@ def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
     for line in lines:
         choice = line.choice
         if choice.failure:
-            notes.append(f"{line.loss} on {line.backbone} diverged: {choice.failure}.")
+            notes.append(f"{line.title} diverged: {choice.failure}.")
         elif choice.seeds_differ and choice.shared_seeds:
             shared = f"seed{'s' if len(choice.shared_seeds) > 1 else ''} {', '.join(map(str, choice.shared_seeds))}"
-            notes.append(f"{line.loss} on {line.backbone}: chosen on {shared}, which all its configurations share.")
+            notes.append(f"{line.title}: chosen on {shared}, which all its configurations share.")
         elif choice.seeds_differ:
-            notes.append(
-                f"{line.loss} on {line.backbone}: its configurations share no seed; each was judged by its own."
-            )
+            notes.append(f"{line.title}: its configurations share no seed; each was judged by its own.")
     notes += [_left_out(left, board) for left in board.left_out]
     return notes
 
 
 def varying(lines: Iterable[Line]) -> set[str]:
     """Return the training values that were asked for, in place of the losses' own, and in which the lines differ."""
-    trains = [line.choice.asked for line in lines]
+    trains = [line.choice.asked for line in lines if line.has_loss]
     return {key for train in trains for key in train if any(train[key] != other.get(key) for other in trains)}
 
 
@@ -152,7 +150,7 @@ def _masked(board: Leaderboard) -> str:
 
 def _training(lines: Iterable[Line]) -> str:
     """Return the training values that were asked for alike in all lines, in place of the losses' own."""
-    lines = list(lines)
+    lines = [line for line in lines if line.has_loss]
     shared = dict(lines[0].choice.asked) if lines else {}
     for key in varying(lines):
         shared.pop(key, None)

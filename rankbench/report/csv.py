@@ -1,7 +1,7 @@
 """Leaderboards as CSV: a row for every line and test set, numbers in full, columns that do not move.
 
     dataset, protocol, test        where the line stands
-    backbone, loss                 as typed, with the parameters chosen
+    backbone, loss                 as typed, with the parameters chosen; a dash for no loss
     train                          the training values chosen, key=value
     selected_by, convention        the validation set that chose, and how the test was measured
     status                         done or diverged

@@ -22,6 +22,7 @@ With `--ood` a list of tables of robustness:
 A line:
 
     loss, backbone             {label, name, params, source}: label as typed; source the sha256 of an outside file or ""
+                               (loss of a backbone that needs none: label "-", name "none")
     train                      the training values
     status                     "done" or "diverged"
     reason                     why it diverged; "" if it did not

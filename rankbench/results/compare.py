@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from rankbench.results.compare_choice import Choice, choose
 from rankbench.results.compare_runs import LeftOut, Run, Setting, setting_of
 from rankbench.results.compare_tests import Measured, Metric, Score, measure
-from rankbench.spec import Part
+from rankbench.spec import NO_LOSS, Part
 
 BASELINE = "softmax"
 PLAIN, SHIFTED = "iid", "popularity"
@@ -32,7 +32,7 @@ class Query:
         metrics: the metrics shown; the first one ranks.
         select: the validation set that chooses parameters and epoch.
         convention: how the test was measured, "standard" or "ir-benchmark".
-        datasets, protocols, backbones, losses: names to keep.
+        datasets, protocols, backbones, losses: names to keep; lines without a loss stay whatever the losses.
     """
 
     metrics: tuple[Metric, ...] = (Metric("ndcg", 20), Metric("recall", 20))
@@ -46,10 +46,11 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A loss on a backbone.
+    """A loss on a backbone, or a backbone that needs none.
 
     Args:
-        loss, backbone: how they are typed with the parameters chosen; files of one name carry the start of their hash.
+        loss, backbone: how they are typed with the parameters chosen; files of one name carry the start of their hash,
+            and no loss is a dash.
         choice: the configuration that stands for it.
         scores: by metric, over the seeds; empty if no configuration got to the end.
     """
@@ -63,6 +64,16 @@ class Line:
     def key(self) -> Key:
         """What the line is about, whatever the parameters chosen."""
         return _key(self.choice.runs[0])
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether a loss was trained."""
+        return self.choice.loss != NO_LOSS
+
+    @property
+    def title(self) -> str:
+        """The line in words: softmax on mf, or ease."""
+        return f"{self.loss} on {self.backbone}" if self.has_loss else self.backbone
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,18 +186,19 @@ def _leaderboard(
 
 def ranked(lines: Sequence[Line], query: Query) -> tuple[Line, ...]:
     """Return the lines asked for, by the first metric, best first; those without numbers last, then by name."""
-    kept = [
-        line
-        for line in lines
-        if line.choice.loss.name in (query.losses or (line.choice.loss.name,))
-        and line.choice.backbone.name in (query.backbones or (line.choice.backbone.name,))
-    ]
+    kept = [line for line in lines if _asked_for(line, query)]
 
     def order(line: Line) -> tuple[bool, float, str, str]:
         value = line.scores[query.metrics[0]].mean if line.scores else 0.0
         return not line.scores, -value, line.backbone, line.loss
 
     return tuple(sorted(kept, key=order))
+
+
+def _asked_for(line: Line, query: Query) -> bool:
+    loss, backbone = line.choice.loss.name, line.choice.backbone.name
+    of_losses = not query.losses or not line.has_loss or loss in query.losses
+    return of_losses and (not query.backbones or backbone in query.backbones)
 
 
 def _key(run: Run) -> Key:

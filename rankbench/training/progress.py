@@ -15,10 +15,10 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """The end of an epoch: mean loss, seconds, and the validation NDCG@20 by set where it was measured."""
+    """The end of an epoch: mean loss (None without one), seconds, and the validation NDCG@20 by set where measured."""
 
     epoch: int
-    loss: float
+    loss: float | None
     valid: dict[str, float]
     train_seconds: float
     valid_seconds: float

@@ -220,6 +220,19 @@ def test_names_keep_lines_and_the_gain_stays(store):
     assert boards(store, losses=("softmax",), backbones=("lightgcn",)) == ()
 
 
+def test_lines_without_a_loss_stay_whatever_the_losses_asked_for(store):
+    store_run(store, "none", backbone="ease", ndcg=0.3)
+    store_run(store, "softmax", ndcg=0.2)
+    store_run(store, "dsl", ndcg=0.1)
+    assert [(line.backbone, line.title) for line in only(store, losses=("dsl",)).lines] == [
+        ("ease", "ease"),
+        ("mf", "dsl on mf"),
+    ]
+    assert [line.title for line in only(store, losses=("none",)).lines] == ["ease"]
+    assert [line.title for line in only(store, backbones=("mf",)).lines] == ["softmax on mf", "dsl on mf"]
+    assert only(store).lines[0].scores[NDCG].gain is None
+
+
 def test_select_and_convention_choose_the_rows(store):
     for tau, valid in ((0.1, {"iid": 0.5, "popularity": 0.1}), (0.2, {"iid": 0.1, "popularity": 0.5})):
         store_run(store, "dsl", protocol="shift", params={"tau": tau}, valid=valid, ndcg=tau, shift=0.5)
