@@ -7,6 +7,7 @@ import pytest
 from rankbench.backbones.mf import MF
 from rankbench.errors import UserError
 from rankbench.plan import Request, plan
+from rankbench.registry import find, names
 from toy import random_interactions, random_split
 
 SPLIT = replace(random_split(), protocol="strong", fold_in=random_interactions(1, 60, 120, 3))
@@ -25,4 +26,6 @@ def test_one_that_folds_in_is_taken_and_named(monkeypatch):
     assert len(plan(Request("softmax", "mf", [0]), [SPLIT])) == 1
     with pytest.raises(UserError) as caught:
         plan(Request("softmax", "lightgcn", [0]), [SPLIT])
-    assert "mf, popularity, random. Or choose another split" in caught.value.hint
+    can = [name for name in names("backbone") if find("backbone", name).folds_in]
+    assert {"mf", "popularity", "random"} < set(can)
+    assert f"{', '.join(can)}. Or choose another split" in caught.value.hint
