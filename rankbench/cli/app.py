@@ -10,6 +10,7 @@ import typer
 
 from rankbench import __version__
 from rankbench.cli.check import check
+from rankbench.cli.compare import compare
 from rankbench.cli.console import notes, show_error
 from rankbench.cli.data import data
 from rankbench.cli.fetch import fetch
@@ -52,6 +53,7 @@ app.command("fetch")(fetch)
 app.add_typer(data, name="data")
 app.command("run")(run)
 app.command("report")(report)
+app.command("compare")(compare)
 app.add_typer(runs, name="runs")
 app.command("reproduce")(reproduce)
 app.command("list")(list_names)
