@@ -23,6 +23,7 @@ from rankbench.results.documents import Measured, curve, environment, outcome, t
 from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec
+from rankbench.tables.form import asked_tables
 from rankbench.training.fit import fit
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
@@ -40,9 +41,10 @@ class Job:
 
     @property
     def labels(self) -> dict[str, str]:
-        """How loss and backbone are typed; a dash for no loss."""
+        """How loss and backbone are typed, behind the backbone its tables where they are not full; a dash for no loss."""
         loss = label(self.loss, self.spec.loss) if self.loss else "-"
-        return {"loss": loss, "backbone": label(self.backbone, self.spec.backbone)}
+        tables = asked_tables(dict(self.spec.train))
+        return {"loss": loss, "backbone": f"{label(self.backbone, self.spec.backbone)} {tables}".rstrip()}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from rankbench.evaluation.metrics import KS, METRICS
 from rankbench.results.documents import outcome, tables_of
 from rankbench.results.store import Store, StoredRun
 from rankbench.spec import Part, RunSpec, TrainSpec, spell
+from rankbench.tables.form import asked_tables
+from rankbench.tables.usage import Usage
 from rankbench.training.loop import Trained
 from rankbench.training.progress import EpochEnd
 from rankbench.training.selection import Best
@@ -38,7 +40,7 @@ def store_run(
     backbone: str = "mf",
     dataset: str = "shop",
     protocol: str = "iid",
-    train: Mapping[str, float] | None = None,
+    train: Mapping[str, float | str] | None = None,
     digest: str = DIGEST,
     numbers: int = 1,
     diverged: str = "",
@@ -64,7 +66,7 @@ def store_run(
     )
     values = valid if isinstance(valid, Mapping) else dict.fromkeys(valids, valid)
     best = {name: Best(5, values[name], {"user": torch.zeros(1)}) if name in values else Best() for name in valids}
-    trained = Trained({}, best, [EpochEnd(1, 0.75, {}, 0.0, 0.0)], diverged)
+    trained = Trained({}, best, [EpochEnd(1, 0.75, {}, 0.0, 0.0)], diverged, _tables(train or {}))
     measured = {
         (by, convention, test): _evaluation(
             {"ndcg": _of(ndcg, test), "recall": _of(recall, test)},
@@ -77,7 +79,7 @@ def store_run(
         for convention in CONVENTIONS
         for test in tests
     }
-    labels = {"loss": spell(loss, params or {}), "backbone": backbone}
+    labels = {"loss": spell(loss, params or {}), "backbone": f"{backbone} {asked_tables(train or {})}".rstrip()}
     documents = {
         "spec": {**spec.to_json(), "id": spec.id, "labels": labels, "recipe": TrainSpec().values()},
         "outcome": outcome(trained, 1.0),
@@ -86,6 +88,14 @@ def store_run(
     epochs = {"epoch": [1], "loss": [0.75], "train_seconds": [0.0], "valid_seconds": [0.0]}
     curve = pa.table({**epochs, **{f"valid-{name}": [values.get(name)] for name in valids}})
     return store.write(spec, documents, {"curve": curve, **tables_of(measured)})
+
+
+def _tables(train: Mapping[str, float | str]) -> dict[str, Usage]:
+    table = str(train.get("item_table", "full"))
+    return {
+        "user": Usage("full", 9_000, 9_000, 2_304_000, 0.0, 0.0),
+        "item": Usage(table, 1_000, 500, 128_000, 0.0 if table == "full" else 0.375, 0.625),
+    }
 
 
 def _of(value: Mapping[str, float] | float, test: str) -> float:

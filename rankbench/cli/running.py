@@ -18,8 +18,10 @@ from rich.table import Table
 from rankbench.cli.console import notes, results
 from rankbench.evaluation.metrics import TITLES
 from rankbench.params import Value, show
+from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.store import Store, StoredRun
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
+from rankbench.tables.form import TRAIN_VALUES
 from rankbench.training.progress import EpochEnd, Step
 
 
@@ -116,6 +118,8 @@ class Screen:
             return
         epochs = f"{outcome['epochs']} epochs, " if event.job.loss else ""
         self.console.print(f"      validation NDCG@20: {_best(event)}; {epochs}{outcome['seconds']:.1f} s")
+        if hashed(outcome["tables"]):
+            self.console.print(f"      {in_words(outcome['tables'])}", markup=False)
 
     def _line(self, job: Job, text: str, style: str) -> None:
         self.console.print(f"{title_of(job)} {text}", style=style, markup=False)
@@ -188,13 +192,15 @@ def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> N
 
 
 def _varied(jobs: Sequence[Job]) -> Callable[[Job], list[str]]:
-    """Return what spells the training values of a job that runs of its loss differ in."""
+    """Return what spells the training values of a job that runs of its loss differ in, tables apart."""
     values: dict[tuple[str, str], set[Value]] = {}
     for job in jobs:
         for name, value in job.spec.train:
             values.setdefault((job.spec.loss.name, name), set()).add(value)
     return lambda job: [
-        f"{name}={show(value)}" for name, value in job.spec.train if len(values[job.spec.loss.name, name]) > 1
+        f"{name}={show(value)}"
+        for name, value in job.spec.train
+        if len(values[job.spec.loss.name, name]) > 1 and name not in TRAIN_VALUES
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rankbench.evaluation.metrics import TITLES
 from rankbench.params import Value, show
+from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
 from rankbench.results.compare_runs import LeftOut
 from rankbench.results.compare_shift import Robustness
@@ -72,6 +73,7 @@ def of_groups(groups: Sequence[Group]) -> str:
 def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
     """Return the notes on single lines and on runs left out of a leaderboard."""
     notes = []
+    lines = list(lines)
     for line in lines:
         choice = line.choice
         if choice.failure:
@@ -81,6 +83,7 @@ def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
             notes.append(f"{line.title}: chosen on {shared}, which all its configurations share.")
         elif choice.seeds_differ:
             notes.append(f"{line.title}: its configurations share no seed; each was judged by its own.")
+    notes += dict.fromkeys(_tables(line) for line in lines if hashed(line.choice.runs[0].tables))
     notes += [_left_out(left, board) for left in board.left_out]
     return notes
 
@@ -94,6 +97,11 @@ def varying(lines: Iterable[Line]) -> set[str]:
 def spelled(train: dict[str, Value], keys: Iterable[str]) -> str:
     """Return some training values as key=value words."""
     return " ".join(f"{key}={show(train[key])}" for key in sorted(keys) if key in train)
+
+
+def _tables(line: Line) -> str:
+    run = line.choice.runs[0]
+    return f"{line.backbone} with d = {dict(run.configuration.train)['dim']}: {in_words(run.tables)}."
 
 
 def _left_out(left: LeftOut, board: Leaderboard) -> str:

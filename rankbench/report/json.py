@@ -24,6 +24,8 @@ A line:
     loss, backbone             {label, name, params, source}: label as typed; source the sha256 of an outside file or ""
                                (loss of a backbone that needs none: label "-", name "none")
     train                      the training values
+    tables                     {user, item} of the first run: {table, ids, rows, bytes, collision_rate,
+                               traffic_collision_rate} of each embedding table, as `rankbench.tables.usage` defines it
     status                     "done" or "diverged"
     reason                     why it diverged; "" if it did not
     seeds, runs                list of seeds, and of the identifiers of their runs
@@ -95,6 +97,7 @@ def _line(line: Line) -> dict[str, Any]:
         "loss": _part(line.loss, choice.loss),
         "backbone": _part(line.backbone, choice.backbone),
         "train": choice.train,
+        "tables": choice.runs[0].tables,
         "status": "done" if line.scores else "diverged",
         "reason": choice.failure,
         "seeds": choice.seeds,

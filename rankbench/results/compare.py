@@ -15,13 +15,15 @@ from rankbench.results.compare_choice import Choice, choose
 from rankbench.results.compare_runs import LeftOut, Run, Setting, setting_of
 from rankbench.results.compare_tests import Measured, Metric, Score, measure
 from rankbench.spec import NO_LOSS, Part
+from rankbench.tables.form import asked_tables
 
 BASELINE = "softmax"
 PLAIN, SHIFTED = "iid", "popularity"
 """The test in distribution, and the one under popularity shift."""
 
-Key = tuple[str, str, str, str]
-"""(backbone, its source, loss, its source): what a line is about. Files of one name and different content differ."""
+Key = tuple[str, str, str, str, str]
+"""(backbone, its source, its tables, loss, its source): what a line is about. Files of one name and different content
+differ; tables are empty where they are full."""
 
 
 @dataclass(frozen=True)
@@ -203,14 +205,14 @@ def _asked_for(line: Line, query: Query) -> bool:
 
 def _key(run: Run) -> Key:
     backbone, loss = run.configuration.backbone, run.configuration.loss
-    return backbone.name, backbone.source, loss.name, loss.source
+    return backbone.name, backbone.source, asked_tables(dict(run.configuration.train)), loss.name, loss.source
 
 
 def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -> dict[Metric, Score]:
     """Return the scores of a line on a test with their gains over the built-in softmax on the same backbone."""
     if test not in measured[key]:
         return {}
-    baseline = (*key[:2], BASELINE, "")
+    baseline = (*key[:3], BASELINE, "")
     reference = measured.get(baseline, {}).get(test)
     scores = dict(measured[key][test].scores)
     if reference is None or key == baseline:
@@ -230,7 +232,7 @@ def _tests(setting: Setting) -> tuple[str, ...]:
 def _clashing(choices: Iterable[Key]) -> set[str]:
     """Return the names that files of different content, or a file and a built-in part, have in common."""
     sources: dict[str, set[str]] = defaultdict(set)
-    for backbone, backbone_source, loss, loss_source in choices:
+    for backbone, backbone_source, _, loss, loss_source in choices:
         sources[backbone].add(backbone_source)
         sources[loss].add(loss_source)
     return {name for name, found in sources.items() if len(found) > 1}

@@ -14,6 +14,7 @@ from typing import Any
 from rankbench.params import Value
 from rankbench.results.store import DamagedRunError, Store, StoredRun
 from rankbench.spec import Part
+from rankbench.tables.form import TRAIN_VALUES
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Run:
         stored: the run, for its tables.
         dataset, protocol, digest, numbers, seed: as in its spec.
         configuration: loss, backbone and training values.
-        asked: the training values that are not the loss's own.
+        asked: the training values that are not the loss's own, but for tables, which are named with the backbone.
+        tables: what its embedding tables take, by side; nothing is known of those of older runs.
         loss_label, backbone_label: how loss and backbone are typed, defaults left out.
         valid: the best validation NDCG@20, by validation set.
         diverged: whether training ended with a loss that is not finite.
@@ -49,6 +51,7 @@ class Run:
     seed: int
     configuration: Configuration
     asked: dict[str, Value]
+    tables: dict[str, dict[str, Any]]
     loss_label: str
     backbone_label: str
     valid: dict[str, float]
@@ -123,7 +126,8 @@ def run_of(stored: StoredRun) -> Run:
             numbers=spec["numbers"],
             seed=spec["seed"],
             configuration=Configuration(_part(spec["loss"]), _part(spec["backbone"]), _sorted(spec["train"])),
-            asked={key: value for key, value in spec["train"].items() if spec["recipe"].get(key) != value},
+            asked=_asked(spec),
+            tables=outcome.get("tables", {}),
             loss_label=spec["labels"]["loss"],
             backbone_label=spec["labels"]["backbone"],
             valid=outcome["best_valid_ndcg@20"],
@@ -133,6 +137,11 @@ def run_of(stored: StoredRun) -> Run:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedRunError(stored.path, f"spec.json or outcome.json lacks {error}") from error
+
+
+def _asked(spec: dict[str, Any]) -> dict[str, Value]:
+    recipe = spec["recipe"]
+    return {key: v for key, v in spec["train"].items() if recipe.get(key) != v and key not in TRAIN_VALUES}
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -34,6 +35,7 @@ def outcome(trained: Trained, seconds: float) -> dict[str, Any]:
         "seconds": seconds,
         "train_seconds": sum(end.train_seconds for end in trained.curve),
         "valid_seconds": sum(end.valid_seconds for end in trained.curve),
+        "tables": {side: asdict(usage) for side, usage in trained.tables.items()},
     }
 
 

@@ -3,7 +3,8 @@
     RUNS/store.json                             the version of the layout
     RUNS/<dataset>/<protocol>/<run id>/         the protocol as `folder_of` spells it
         spec.json        what was run: the RunSpec; how loss and backbone are typed; the loss's own training values
-        outcome.json     status ("done" or "diverged"), reason, epochs, seconds; best epoch and validation value by set
+        outcome.json     status ("done" or "diverged"), reason, epochs, seconds; best epoch and validation value by set;
+                         rows, bytes and collisions of the embedding tables
         env.json         versions, device, threads, time
         curve.parquet    epoch, loss, train_seconds, valid_seconds, valid-NAME (NDCG@20, null where not measured)
         metrics.parquet  selected_by, convention, test, metric, k, value, users

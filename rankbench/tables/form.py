@@ -24,6 +24,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
 COMPOSITIONS = ("add", "mul", "concat")
 """How the two rows of `qr` become a vector; the first is meant where none is typed."""
 
+TRAIN_VALUES = ("user_table", "item_table")
+"""The training values that say which tables a backbone has."""
+
 SIZES = "M and k are rows, as in 500, or a percentage of the ids, as in 50%; `rankbench show hash` says more."
 
 
@@ -86,6 +89,14 @@ def read_form(text: str, where: str = "embedding table") -> Form:
         hint = "T is a count of train interactions, as in admit:5." if kind == "admit" else SIZES
         raise UserError(f"{where}: expected {typed}, got {text!r}.", hint)
     return Form(kind, tuple(right), composition)
+
+
+def asked_tables(train: Mapping[str, object]) -> str:
+    """Return the tables among training values that are not full, as in `item_table=hash:50%`; empty if there are none.
+
+    A table is part of what is compared, as the backbone is, not a value that a search chooses among.
+    """
+    return " ".join(f"{name}={train[name]}" for name in TRAIN_VALUES if train.get(name, FULL) != FULL)
 
 
 def canonical(text: str, where: str) -> str:

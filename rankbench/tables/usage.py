@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from rankbench.data.interactions import Interactions
 from rankbench.tables.form import FULL
+from rankbench.tables.placing import tables_of
 from rankbench.tables.table import Table
 
 
@@ -48,6 +50,12 @@ def usage_of(table: Table | nn.Parameter, counts: NDArray[np.int64]) -> Usage:
     traffic = float(counts[shared].sum() / max(counts.sum(), 1))
     rows = table.rows
     return Usage(str(table.form), n, len(rows), rows.nbytes, 1 - distinct / max(n, 1), traffic)
+
+
+def usage_of_tables(backbone: nn.Module, train: Interactions) -> dict[str, Usage]:
+    """Return the usage of a backbone's tables by side, "user" and "item"; of those alone that it has."""
+    counts = {"user": train.user_counts, "item": train.item_counts}
+    return {side: usage_of(table, counts[side]) for side, table in tables_of(backbone).items()}
 
 
 def distinct_of(used: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:

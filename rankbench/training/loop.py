@@ -23,6 +23,7 @@ from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
 from rankbench.spec import TrainSpec
 from rankbench.tables.placing import place_tables
+from rankbench.tables.usage import Usage, usage_of_tables
 from rankbench.training.batches import batches_of
 from rankbench.training.checkpoint import Checkpoint
 from rankbench.training.progress import EpochEnd, Step
@@ -38,12 +39,14 @@ class Trained:
         best: by validation set, the epoch that it chose and its value.
         curve: every epoch.
         diverged: why training stopped early with a loss or parameters that are not finite; empty when it did not.
+        tables: the embedding tables of users and items, where the backbone has such.
     """
 
     scorers: dict[str, Scorer]
     best: dict[str, Best]
     curve: list[EpochEnd]
     diverged: str = ""
+    tables: dict[str, Usage] = field(default_factory=dict)
 
 
 @dataclass
@@ -187,7 +190,8 @@ class Training:
             if best.state:
                 self.backbone.load_state_dict(best.state)
                 scorers[name] = self._kept()
-        return Trained(scorers, self.selection.best, self.curve, diverged)
+        tables = usage_of_tables(self.backbone, self.split.train)
+        return Trained(scorers, self.selection.best, self.curve, diverged, tables)
 
     def _kept(self) -> Scorer:
         """Return the model as it is now, for good."""

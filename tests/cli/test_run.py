@@ -66,6 +66,23 @@ def test_screens(data, tmp_path):
     assert "1 of them stored" in stored.stdout
 
 
+def test_tables_are_typed_named_stored_and_measured(data, tmp_path):
+    words = ("run", "--loss", "softmax", *QUICK, "--set", "item_table=full,hash:50%,freqdouble:10%,40%")
+    made = rankbench(*words, data=data, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "mf item_table=freqdouble:10%,40%" in " ".join(made.stdout.split())
+    said = " ".join(made.stderr.split())
+    assert "items hash:50%, 1,390 rows for 2,779, 44 kB, collision rate" in said
+    found = json.loads(rankbench(*words, "--json", data=data, cwd=tmp_path).stdout)
+    assert [row["cached"] for row in found] == [True] * 3
+    full, half, _ = (row["outcome"]["tables"]["item"] for row in found)
+    assert (full["rows"], half["rows"], half["bytes"]) == (2779, 1390, 1390 * 8 * 4)
+    assert full["collision_rate"] == 0.0 < half["collision_rate"]
+    assert "item_table" not in found[0]["spec"]["train"]
+    listed = json.loads(rankbench("report", "--json", data=data, cwd=tmp_path).stdout)
+    assert len(listed[0]["lines"]) == 3
+
+
 @pytest.mark.parametrize("loss", ["dsl:lambda_similarity=0.25", "slatk:refresh_every=1"])
 def test_one_thread_equals_two(data, tmp_path, loss):
     found = []
@@ -186,6 +203,9 @@ def test_a_split_with_too_few_items_is_refused():
 
 MISTAKES = [
     (("--loss", "softmx"), "'softmax'"),
+    (("--item-table", "hsh:50%"), "'hash'"),
+    (("--user-table", "hash"), "hash:M"),
+    (("--set", "item_table=full,admit:x"), "admit:T"),
     (("--loss", "softmax:tua=1"), "'tau'"),
     (("--loss", "softmax:tau=0"), "> 0"),
     (("--loss", "softmax:tau=x"), "a number"),

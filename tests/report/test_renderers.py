@@ -45,6 +45,26 @@ def shift(store):
     return table
 
 
+def test_hashed_tables_are_named_with_the_backbone_and_described_below(tmp_path):
+    store = Store(tmp_path / "tables")
+    store_run(store, "softmax")
+    for loss in ("softmax", "dsl"):
+        store_run(store, loss, ndcg=0.1, train={"item_table": "hash:50%"})
+    (board,) = compare(read_runs(store), Query()).leaderboards
+    table = table_of(board)
+    assert [row[1].text for row in table.rows] == ["mf item_table=hash:50%", "mf item_table=hash:50%", "mf"]
+    assert not any(
+        "item_table" in text for text in (table.caption, *(cell.detail for row in table.rows for cell in row))
+    )
+    assert table.notes == (
+        "mf item_table=hash:50% with d = 64: users full, 9,000 rows for 9,000, 2.3 MB; items hash:50%, 500 rows for "
+        "1,000, 128 kB, collision rate 37.5%, 62.5% of train interactions on shared vectors.",
+    )
+    (found,) = json.loads(json_of([board]))
+    assert found["lines"][0]["tables"]["item"]["collision_rate"] == 0.375
+    assert found["lines"][2]["tables"]["item"]["table"] == "full"
+
+
 def test_markdown_to_the_last_digit(board):
     lines = markdown_of(table_of(board)).splitlines()
     assert lines[:7] == [

@@ -31,6 +31,22 @@ def test_no_run_gives_no_leaderboard(store):
     assert boards(store) == ()
 
 
+def test_a_backbone_with_other_tables_is_a_line_of_its_own(store):
+    for table, softmax, dsl in (("full", 0.2, 0.3), ("hash:50%", 0.1, 0.11)):
+        store_run(store, "softmax", ndcg=softmax, train={"item_table": table})
+        store_run(store, "dsl", ndcg=dsl, train={"item_table": table})
+    store_run(store, "dsl", ndcg=0.4, valid=0.1, train={"item_table": "hash:50%", "lr": 0.5})
+    found = {(line.loss, line.backbone): line for line in only(store).lines}
+    assert {key: line.choice.tried for key, line in found.items()} == {
+        ("softmax", "mf"): 1,
+        ("dsl", "mf"): 1,
+        ("softmax", "mf item_table=hash:50%"): 1,
+        ("dsl", "mf item_table=hash:50%"): 2,
+    }
+    assert found["dsl", "mf item_table=hash:50%"].scores[NDCG].gain == pytest.approx(10)
+    assert len(only(store, backbones=("mf",)).lines) == 4
+
+
 def test_one_run_has_a_mean_and_neither_spread_nor_gain(store):
     store_run(store, "dsl", ndcg=0.25, recall=0.5)
     (line,) = only(store).lines
