@@ -41,7 +41,7 @@ class Job:
 
     @property
     def labels(self) -> dict[str, str]:
-        """How loss and backbone are typed, behind the backbone its tables where they are not full; a dash for no loss."""
+        """How loss and backbone are typed, a dash for no loss; behind the backbone its tables that are not full."""
         loss = label(self.loss, self.spec.loss) if self.loss else "-"
         tables = asked_tables(dict(self.spec.train))
         return {"loss": loss, "backbone": f"{label(self.backbone, self.spec.backbone)} {tables}".rstrip()}
