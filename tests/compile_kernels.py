@@ -1,4 +1,4 @@
-"""Compiles every kernel in Triton that some calls launch, for GPUs that need not be there, instead of launching it.
+"""Compiles every kernel in Triton that some calls launch, for a GPU that need not be there, instead of launching it.
 
 Run as a program by `test_triton_compiles`, in a process whose Triton does not interpret; prints their names.
 """
@@ -16,7 +16,8 @@ TYPES = {
     torch.float32: "*fp32", torch.float64: "*fp64", torch.bfloat16: "*bf16", torch.bool: "*i1", torch.uint8: "*u8",
     torch.int32: "*i32", torch.int64: "*i64",
 }  # fmt: skip
-TARGETS = [GPUTarget("cuda", capability, 32) for capability in (80, 90)]
+TARGET = GPUTarget("cuda", 90, 32)
+"""Compute capability 9.0, that of an H100 or H200."""
 
 compiled: set[str] = set()
 
@@ -30,8 +31,7 @@ def compile_instead(kernel: JITFunction, *args: Any, grid: Any, warmup: bool, **
     signature = {name: "constexpr" if name in fixed else type_of(value) for name, value in bound.items()}
     even = [name for name, value in bound.items() if name not in fixed and divides_by_16(value)]
     attributes = {(kernel.arg_names.index(name),): [["tt.divisibility", 16]] for name in even}
-    for target in TARGETS:
-        triton.compile(ASTSource(kernel, signature, constants, attributes), target=target, options=options)
+    triton.compile(ASTSource(kernel, signature, constants, attributes), target=TARGET, options=options)
     compiled.add(kernel.__name__)
 
 
@@ -48,6 +48,7 @@ def divides_by_16(value: Any) -> bool:
 
 def launch_all() -> None:
     from rankbench import trial
+    from rankbench.sampling import triton_draw
     from rankbench.scoring import triton_gather, triton_unit
 
     trial.try_triton(torch.device("cpu"))
@@ -61,6 +62,10 @@ def launch_all() -> None:
     triton_gather.forward_with_cosine(query, torch.zeros(4, dtype=torch.int64), item_vec.float(), item)
     triton_gather.forward(torch.zeros(4, 1), torch.zeros(9, 1), item[:, :1].contiguous())
     triton_unit.gradient(*triton_unit.forward(query), query)
+    one, many = torch.zeros(1, dtype=torch.int64), torch.zeros(9, dtype=torch.int32)
+    triton_draw.hashes(one, one, 1000)
+    for flat in (False, True):
+        triton_draw.draw(one, one, one, (one, many, many, many), 2**30, 900, flat, 1000)
 
 
 if __name__ == "__main__":

@@ -20,4 +20,5 @@ def test_every_kernel_compiles(tmp_path):
     done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     sources = "".join(path.read_text("utf-8") for path in Path(rankbench.__file__).parent.rglob("*.py"))
-    assert set(done.stdout.split()) == set(re.findall(r"@triton\.jit\ndef (\w+)", sources))
+    kernels = set(re.findall(r"@triton\.jit\ndef (\w+)", sources))
+    assert set(done.stdout.split()) == {name for name in kernels if f"{name}[" in sources}  # launched, not called

@@ -10,6 +10,7 @@ from typing import Protocol
 from torch import Tensor
 
 from rankbench.data.interactions import FalseNegatives, Interactions
+from rankbench.sampling.hashing import Key
 from rankbench.sampling.in_batch import InBatchNegatives
 from rankbench.sampling.noise import NoisyNegatives
 from rankbench.sampling.weighted import WeightedNegatives
@@ -20,7 +21,7 @@ __all__ = ["InBatchNegatives", "NoisyNegatives", "Sampler", "WeightedNegatives",
 class Sampler(Protocol):
     """Draws negatives, and knows how probable each was."""
 
-    def draw(self, key: int, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
+    def draw(self, key: Key, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
         """Return negatives (B, N) int32 of users (B,) with positives (B,), a function of (key, row, draw)."""
 
     def log_probability(self, user: Tensor, item: Tensor) -> Tensor:

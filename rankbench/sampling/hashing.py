@@ -1,24 +1,56 @@
-"""The hash that draws are functions of (see `rankbench.randomness`), in torch for any device."""
+"""The hash that draws are functions of (see `rankbench.randomness`), by torch or Triton for any device.
 
+A key is a number, or its bits as a tensor () int64 on the device, so that a captured step finds each epoch's key there.
+"""
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from rankbench.randomness import FIRST, GOLDEN, SECOND
+from rankbench.device import uses_triton
+from rankbench.randomness import FIRST, GOLDEN, SECOND, mix
+
+Key = int | Tensor
 
 
-def high_bits(key: int, row: Tensor, N: int) -> Tensor:
+def high_bits(key: Key, row: Tensor, N: int) -> Tensor:
     """Return 32 random bits (B, N) int64 for each draw of each row (B,) int64, on the rows' device."""
     return _shift(_hashed(key, row, N), 32)  # (B, N)
 
 
-def high_and_low_bits(key: int, row: Tensor, N: int) -> tuple[Tensor, Tensor]:
+def high_and_low_bits(key: Key, row: Tensor, N: int) -> tuple[Tensor, Tensor]:
     """Return twice 32 random bits, (B, N) int64 each, the former those of `high_bits`."""
     hashed = _hashed(key, row, N)  # (B, N)
     return _shift(hashed, 32), hashed & ((1 << 32) - 1)
 
 
-def _hashed(key: int, row: Tensor, N: int) -> Tensor:
-    state = _mix(_wrap(key) + _wrap(GOLDEN) * (row + 1))  # (B,)
+def next_key(key: Key) -> Key:
+    """Return the key that follows from another: its hash."""
+    return mix(key) if isinstance(key, int) else _mix(key)
+
+
+def permutation(key: Tensor, n: int) -> Tensor:
+    """Return the order (n,) int64 of `rankbench.randomness.permutation`, on the device of the key's bits."""
+    hashed = _mix(key + _wrap(GOLDEN) * torch.arange(1, n + 1, device=key.device))  # (n,)
+    return (hashed ^ _wrap(1 << 63)).sort(stable=True).indices  # (n,) the sign bit turned: hashes have none
+
+
+def unsigned(key: Key) -> np.uint64:
+    """Return a key as kernels for the CPU take it."""
+    return np.uint64(int(key) & ((1 << 64) - 1))
+
+
+def bits_on(device: torch.device, key: Key) -> Tensor:
+    """Return the bits of a key () int64 on a device."""
+    return torch.tensor(_wrap(key), device=device) if isinstance(key, int) else key
+
+
+def _hashed(key: Key, row: Tensor, N: int) -> Tensor:
+    if uses_triton(row.device):
+        from rankbench.sampling import triton_draw
+
+        return triton_draw.hashes(bits_on(row.device, key), row, N)  # (B, N)
+    state = _mix(bits_on(row.device, key) + _wrap(GOLDEN) * (row + 1))  # (B,)
     draw = torch.arange(1, N + 1, device=row.device)  # (N,)
     return _mix(state[:, None] + _wrap(GOLDEN) * draw)  # (B, N)
 

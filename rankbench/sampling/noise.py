@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import FalseNegatives
 from rankbench.parallel import over_rows
-from rankbench.randomness import mix
-from rankbench.sampling.hashing import high_and_low_bits
+from rankbench.sampling.hashing import Key, high_and_low_bits, next_key, unsigned
 from rankbench.sampling.kernels import replace_some
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class NoisyNegatives:
     false_negatives: FalseNegatives
     _on_device: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
-    def draw(self, key: int, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
+    def draw(self, key: Key, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
         """Return negatives (B, N) int32, a function of (key, row, draw), the user and the positives of the batch.
 
         Args:
@@ -50,16 +49,16 @@ class NoisyNegatives:
             return self.replace_by_torch(drawn, key, row, user)
         pairs, out = self.false_negatives.pairs, drawn.numpy()  # out: (B, N)
         tables = (pairs.indptr, pairs.items, np.uint64(self._threshold))
-        over_rows(replace_some, len(user), np.uint64(mix(key)), row.numpy(), user.numpy(), *tables, out)
+        over_rows(replace_some, len(user), unsigned(next_key(key)), row.numpy(), user.numpy(), *tables, out)
         return drawn
 
-    def replace_by_torch(self, drawn: Tensor, key: int, row: Tensor, user: Tensor) -> Tensor:
+    def replace_by_torch(self, drawn: Tensor, key: Key, row: Tensor, user: Tensor) -> Tensor:
         """Return what `draw` makes of draws (B, N) of the other sampler, computed by torch on the users' device."""
         indptr, items = self._tables(user.device)
         if not len(items):
             return drawn
         first, count = indptr[user][:, None], indptr[user + 1][:, None] - indptr[user][:, None]  # (B, 1), (B, 1)
-        high, low = high_and_low_bits(mix(key), row, drawn.shape[1])  # (B, N), (B, N)
+        high, low = high_and_low_bits(next_key(key), row, drawn.shape[1])  # (B, N), (B, N)
         place = (first + (low * count >> 32)).clamp_max(len(items) - 1)  # (B, N)
         return torch.where((high < self._threshold) & (count > 0), items[place], drawn)  # (B, N)
 

@@ -3,8 +3,8 @@
 Lay the items side by side, each as long as its weight, a whole number. Without the train items of a user, which begin
 where `gaps` of what is left lie before them, a user's line is `total` less their weights long. One hash gives a uniform
 place on it, a short search how much to move it by, and another the item: every draw ends, however active the user is.
-With weights of 1 that is a uniform draw, and the place is the item. The same integers come from numba on the CPU and
-from torch on any device.
+With weights of 1 that is a uniform draw, and the place is the item. The same integers come from numba on the CPU, from
+Triton on a CUDA device, and from torch on any.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.data.interactions import Interactions
+from rankbench.device import uses_triton
 from rankbench.errors import UserError
 from rankbench.parallel import over_rows
-from rankbench.sampling.hashing import high_bits
+from rankbench.sampling.hashing import Key, bits_on, high_bits, unsigned
 from rankbench.sampling.kernels import draw_ranks, look_up_items
 
 _TOTAL = 2**30
@@ -48,6 +49,7 @@ class WeightedNegatives:
     gaps: NDArray[np.int32]
     moved: NDArray[np.int32]
     _on_device: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
+    _narrow_on_device: dict[torch.device, tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=dict)
     _log_on_device: dict[torch.device, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -87,7 +89,7 @@ class WeightedNegatives:
         """The weight of all items."""
         return int(self._cumulative[-1])
 
-    def draw(self, key: int, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
+    def draw(self, key: Key, row: Tensor, user: Tensor, pos: Tensor, N: int) -> Tensor:
         """Return negatives (B, N) int32, a function of (key, row, draw) and the user, on the users' device.
 
         Args:
@@ -97,16 +99,25 @@ class WeightedNegatives:
             pos: (B,) int64, positives; of no influence here.
             N: negatives a row.
         """
+        if uses_triton(user.device):
+            return self.draw_by_triton(key, row, user, N)
         if user.device.type != "cpu":
             return self.draw_by_torch(key, row, user, N)
         out = np.empty((len(user), N), np.int32)  # (B, N)
         tables = (self.indptr, self.gaps, self.moved, self.total)
-        over_rows(draw_ranks, len(user), np.uint64(key), row.numpy(), user.numpy(), *tables, out)
+        over_rows(draw_ranks, len(user), unsigned(key), row.numpy(), user.numpy(), *tables, out)
         if not self._flat:
             over_rows(look_up_items, len(user), self._cumulative, *self._firsts, out)
         return torch.from_numpy(out)
 
-    def draw_by_torch(self, key: int, row: Tensor, user: Tensor, N: int) -> Tensor:
+    def draw_by_triton(self, key: Key, row: Tensor, user: Tensor, N: int) -> Tensor:
+        """Return what `draw` returns, computed by a kernel in Triton on the users' device."""
+        from rankbench.sampling import triton_draw
+
+        tables, bits = self._narrow_tables(user.device), bits_on(user.device, key)
+        return triton_draw.draw(bits, row, user, tables, self.total, self._longest, self._flat, N)  # (B, N)
+
+    def draw_by_torch(self, key: Key, row: Tensor, user: Tensor, N: int) -> Tensor:
         """Return what `draw` returns, computed by torch on the users' device."""
         indptr, composite, moved, cumulative = self._tables(user.device)
         last = indptr[user + 1][:, None] - 1  # (B, 1)
@@ -134,6 +145,11 @@ class WeightedNegatives:
         return log_weight_there, log_allowed_there
 
     @cached_property
+    def _longest(self) -> int:
+        """The most train items of a user."""
+        return int(np.diff(self.indptr).max(initial=1)) - 1
+
+    @cached_property
     def _flat(self) -> bool:
         """Whether all weights are 1, so that a place is the item."""
         return bool((self.weight == 1).all())
@@ -157,6 +173,14 @@ class WeightedNegatives:
             arrays = (self.indptr, user * (_END + 1) + self.gaps, self.moved.astype(np.int64), self._cumulative)
             self._on_device[device] = tuple(torch.from_numpy(a).to(device) for a in arrays)
         return self._on_device[device]
+
+    def _narrow_tables(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return rows, gaps, moves and places in the precision that kernels read."""
+        if device not in self._narrow_on_device:
+            arrays = (self.indptr, self.gaps, self.moved, self._cumulative.astype(np.int32))
+            rows, gaps, moved, places = (torch.from_numpy(a).to(device) for a in arrays)
+            self._narrow_on_device[device] = rows, gaps, moved, places
+        return self._narrow_on_device[device]
 
 
 def _check(train: Interactions, full: NDArray[np.bool_]) -> None:
