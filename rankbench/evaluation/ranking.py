@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.data.interactions import Interactions
+from rankbench.evaluation import cuda
 from rankbench.evaluation.exact import best
 from rankbench.evaluation.filters import COLUMNS, ROWS, Filter, fastest_filters
 from rankbench.evaluation.selection import FAILED, Candidates
@@ -19,8 +20,6 @@ from rankbench.parallel import over_blocks, over_rows, threads
 _GUESSED, _GUESSED_MASKED, _LEAST_RANK = 4, 1.5, 8
 """How many items a user should have above the guessed threshold: so many times K, and of those that are masked; and at
 least so many of the sample, since the fewer they are, the more often a guess is wrong."""
-
-_ROWS_ON_DEVICE = 1024
 
 
 def top_items(
@@ -41,7 +40,7 @@ def top_items(
     user_vec, item_vec = user_vec.detach().float(), item_vec.detach().float()  # (U, d), (I, d)
     if user_vec.device.type == "cpu":
         return _on_cpu(user_vec, item_vec, users, mask, K)
-    return _on_device(user_vec, item_vec, users, mask, K)
+    return cuda.top_items(user_vec, item_vec, users, mask, K)
 
 
 def hits_of(top: NDArray[np.int32], users: NDArray[np.int64], relevant: Interactions) -> NDArray[np.bool_]:
@@ -131,28 +130,6 @@ class _Search:
             self._found.offer(scores, first)
         self._found.finish()
         return self._found
-
-
-def _on_device(
-    user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64], mask: Interactions, K: int
-) -> NDArray[np.int32]:
-    blocks = []
-    for start in range(0, len(users), _ROWS_ON_DEVICE):
-        rows = users[start : start + _ROWS_ON_DEVICE]
-        scores = user_vec[torch.from_numpy(rows).to(user_vec.device)] @ item_vec.t()  # (rows, I)
-        degree = mask.user_counts[rows]  # (rows,)
-        masked = np.concatenate([mask.row(int(u)) for u in rows]).astype(np.int64)  # (masked,)
-        index = (np.repeat(np.arange(len(rows)), degree), masked)
-        scores[tuple(torch.from_numpy(i).to(scores.device) for i in index)] = -torch.inf
-        scores.masked_fill_(scores.isnan(), -torch.inf)
-        value, item = scores.sort(dim=1, descending=True, stable=True)  # (rows, I)
-        best = torch.where(value[:, :K].isneginf(), -1, item[:, :K])  # (rows, K)
-        blocks.append(_padded(best.to(torch.int32).cpu().numpy(), K))
-    return np.concatenate(blocks) if blocks else np.empty((0, K), np.int32)  # (n, K)
-
-
-def _padded(top: NDArray[np.int32], K: int) -> NDArray[np.int32]:
-    return np.pad(top, ((0, 0), (0, K - top.shape[1])), constant_values=-1)  # (n, K)
 
 
 @njit(cache=True, nogil=True)
