@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions
-from rankbench.evaluation import filters, ranking
+from rankbench.evaluation import cuda, filters, ranking
 from rankbench.parallel import set_threads
 from toy import random_interactions
 
@@ -42,7 +42,7 @@ def test_tiles_have_no_edges(n_items, n_users, masked, K, seed):
     order = np.argsort(np.where(rankable, -scores, np.inf), axis=1, kind="stable")[:, :K]
     expected = np.full((n_users, K), -1)
     expected[:, : order.shape[1]] = np.where(np.take_along_axis(rankable, order, axis=1), order, -1)
-    for rank in (ranking.top_items, ranking._on_device):
+    for rank in (ranking.top_items, cuda.top_items):
         assert np.array_equal(rank(user_vec, item_vec, users, mask, K), expected)
 
 
