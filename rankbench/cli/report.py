@@ -31,6 +31,7 @@ class _Form(StrEnum):
     json = "json"
     csv = "csv"
     markdown = "markdown"
+    latex = "latex"
 
 
 KEEP = "What to show"
@@ -67,10 +68,13 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=FORM)] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, numbers in full.", rich_help_panel=FORM)] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.", rich_help_panel=FORM)] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print LaTeX, with the rules of booktabs.", rich_help_panel=FORM)
+    ] = False,
     runs: Annotated[Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
-    form = _form(json=json, csv=csv, markdown=markdown)
+    form = _form(json=json, csv=csv, markdown=markdown, latex=latex)
     from rankbench.report.request import check_names, metrics_in, names_in
     from rankbench.results.compare import Query
 
@@ -154,6 +158,11 @@ def _draw(tables: list[Table], form: _Form) -> None:
         from rankbench.report.markdown import markdown_of
 
         typer.echo("\n".join(markdown_of(table) for table in tables), nl=False)
+        return
+    if form is _Form.latex:
+        from rankbench.report.latex import latex_of
+
+        typer.echo("\n".join(latex_of(table) for table in tables), nl=False)
         return
     from rankbench.cli.console import results
     from rankbench.cli.tables import draw

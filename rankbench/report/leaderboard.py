@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rankbench.report import captions
 from rankbench.report.table import Cell, Column, Table, mark_best, percent
@@ -61,8 +62,8 @@ def score_cell(line: Line | None, metric: Metric) -> Cell:
 
 
 def gain_cell(line: Line | None, metric: Metric) -> Cell:
-    """Return the gain over softmax in percent."""
-    return percent(line.scores[metric].gain if line and line.scores else None, signed=True)
+    """Return the gain over softmax in percent; it competes with no other, as its metric does."""
+    return replace(percent(line.scores[metric].gain if line and line.scores else None, signed=True), value=None)
 
 
 def budget_cells(lines: Iterable[Line]) -> tuple[Cell, Cell]:

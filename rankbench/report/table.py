@@ -17,7 +17,7 @@ class Cell:
         spread: a standard deviation, to be set off by ±.
         detail: a less important second part.
         value: what decides which cell of the column is best; None if it takes no part.
-        best: whether it is the best.
+        best, second: whether it is the best, or the next best.
     """
 
     text: str = NOTHING
@@ -25,6 +25,7 @@ class Cell:
     detail: str = ""
     value: float | None = None
     best: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ class Table:
 
 
 def mark_best(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
-    """Return the rows with the greatest value of each column marked, where at least two compete."""
+    """Return the rows with the greatest value of each column marked, and the next one, where at least two compete."""
     marked = []
     for column in zip(*rows, strict=True):
         values = [cell.value for cell in column if cell.value is not None]
-        best = max(values) if len(values) > 1 else None
-        marked.append([replace(cell, best=best is not None and cell.value == best) for cell in column])
+        order = sorted(set(values), reverse=True) if len(values) > 1 else []
+        marked.append([replace(cell, best=cell.value in order[:1], second=cell.value in order[1:2]) for cell in column])
     return tuple(zip(*marked, strict=True))
 
 

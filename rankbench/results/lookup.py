@@ -13,6 +13,7 @@ from rankbench.errors import UserError
 from rankbench.params import show
 from rankbench.results.compare_runs import Run
 from rankbench.results.store import Store, StoredRun, is_run
+from rankbench.spec import NO_LOSS
 
 SHORTEST = 3
 """Fewest digits of an identifier that are taken for one."""
@@ -73,6 +74,8 @@ def command_of(run: Run) -> str:
         ("--backbone", configuration.backbone, run.backbone_label),
         ("--loss", configuration.loss, run.loss_label),
     ):
+        if part == NO_LOSS:
+            continue
         words += [option, f"./{part.name}.py{label.removeprefix(part.name)}" if part.source else label]
     words += ["--seed", str(run.seed)]
     for key, value in run.asked.items():

@@ -124,7 +124,7 @@ def test_json_csv_and_markdown_hold_the_same_leaderboard(runs, call):
     assert [row[3].strip("*").split()[0] for row in drawn] == [f"{mean:.4f}" for mean in means]
 
 
-@pytest.mark.parametrize("form", ["--json", "--csv", "--markdown"])
+@pytest.mark.parametrize("form", ["--json", "--csv", "--markdown", "--latex"])
 def test_every_form_of_the_shifted_report(runs, call, form):
     code, text, err = call("--runs", runs, "--ood", form)
     assert (code, err) == (0, "")
