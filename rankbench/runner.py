@@ -24,6 +24,7 @@ from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec
 from rankbench.tables.form import asked_tables
+from rankbench.tables.placing import check_tables
 from rankbench.training.fit import fit
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
@@ -188,9 +189,12 @@ def job_of(spec: RunSpec, loss: type | None, backbone: type, split: Split) -> Jo
     """Return the job of a spec and the classes that the registry found.
 
     Raises:
-        UserError: the split has users that the backbone cannot know, or the loss needs vectors that it has not got.
+        UserError: the split has users that the backbone cannot know, or it has not got the vectors that the loss needs,
+            or the embedding table that another one is to take the place of.
     """
     job = Job(spec, cast(type[Loss] | None, loss), cast(type[Backbone], backbone), split)
+    if asked_tables(dict(spec.train)):
+        check_tables(job.backbone(**dict(spec.backbone.params)), spec.train_spec())
     if job.loss and issubclass(job.loss, VectorLoss) and issubclass(job.backbone, RowBackbone):
         raise needs_vectors(spec.loss.name, spec.backbone.name)
     if split.fold_in is not None and not job.backbone.folds_in:

@@ -2,13 +2,14 @@
 
 `InnerProduct` is the fast path of backbones with vectors. `Rows` takes scores of any other kind, all items of a few
 users at a time, so that memory is bounded whatever the catalogue. Lists follow one law: the higher float32 score first,
-equal ones by item, and no item whose score is NaN or -inf.
+equal ones by item, or in the order that `ties` says, and no item whose score is NaN or -inf.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.exact import best_of_rows
 from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.ranking import top_items
+from rankbench.evaluation.tie_order import TieOrder
 from rankbench.parallel import over_blocks
 from rankbench.scoring.unit import unit
 
@@ -45,23 +47,35 @@ class InnerProduct:
     Args:
         user_vec: (U, d) float, user vectors.
         item_vec: (I, d) float, item vectors.
+        ties: the order of items of equal scores, by id if there is none.
     """
 
     user_vec: Tensor
     item_vec: Tensor
+    ties: TieOrder | None = None
 
     @classmethod
-    def of(cls, score: str, user_vec: Tensor, item_vec: Tensor) -> InnerProduct:
+    def of(cls, score: str, user_vec: Tensor, item_vec: Tensor, ties: TieOrder | None = None) -> InnerProduct:
         """Return the scorer of a loss's score: of the normalised vectors for "cosine", of the vectors for "dot"."""
-        return cls(unit(user_vec), unit(item_vec)) if score == "cosine" else cls(user_vec, item_vec)
+        return cls(unit(user_vec), unit(item_vec), ties) if score == "cosine" else cls(user_vec, item_vec, ties)
 
     def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best items that are not masked (n, K)."""
-        return top_items(self.user_vec, self.item_vec, users, mask, K)
+        if self.ties is None:
+            return top_items(self.user_vec, self.item_vec, users, mask, K)
+        return self.ties.restored(top_items(self.user_vec, self._ordered, users, self.ties.renamed(mask), K))
 
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best of the exposed items (n, K)."""
-        return top_exposed(self.user_vec, self.item_vec, users, exposed, K)
+        if self.ties is None:
+            return top_exposed(self.user_vec, self.item_vec, users, exposed, K)
+        return self.ties.restored(top_exposed(self.user_vec, self._ordered, users, self.ties.renamed(exposed), K))
+
+    @cached_property
+    def _ordered(self) -> Tensor:
+        """The item vectors (I, d) in the order of ties."""
+        assert self.ties is not None
+        return self.item_vec.index_select(0, torch.from_numpy(self.ties.order).to(self.item_vec.device))  # (I, d)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +86,12 @@ class Rows:
         score: `score(users)` gives the scores (b, I) float of all items for the users (b,) int64. It is called without
             gradients, and by several threads at once.
         n_items: number of items, I.
+        ties: the order of items of equal scores, by id if there is none.
     """
 
     score: Callable[[Tensor], Tensor]
     n_items: int
+    ties: TieOrder | None = None
 
     def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best items that are not masked (n, K)."""
@@ -94,15 +110,20 @@ class Rows:
             rows = users[start:stop]  # (b,)
             with torch.no_grad():  # what a thread records is its own affair
                 scores = self.score(torch.from_numpy(rows)).float().cpu().numpy()  # (b, I)
-            top[start:stop] = best_of_rows(np.where(left_out(rows), np.float32(-np.inf), scores), K)
+            ranked = np.where(left_out(rows), np.float32(-np.inf), scores)  # (b, I)
+            if self.ties is None:
+                top[start:stop] = best_of_rows(ranked, K)
+            else:
+                top[start:stop] = self.ties.restored(best_of_rows(ranked[:, self.ties.order], K))
 
         over_blocks(block, len(users), max(1, _SCORES // max(self.n_items, 1)))
         return top
 
 
-def scorer_of(backbone: Backbone, split: Split, score: str = "dot") -> Scorer:
+def scorer_of(backbone: Backbone, split: Split, score: str = "dot", ties: TieOrder | None = None) -> Scorer:
     """Return the model of a backbone as it is now, trained by a loss whose score is "cosine" or "dot"."""
     if not isinstance(backbone, RowBackbone):
-        return InnerProduct.of(score, *backbone())
+        user_vec, item_vec = backbone()  # (U, d), (I, d)
+        return InnerProduct.of(score, user_vec, item_vec, ties)
     device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
-    return Rows(lambda user: backbone(user.to(device), split.inputs), split.n_items)
+    return Rows(lambda user: backbone(user.to(device), split.inputs), split.n_items, ties)

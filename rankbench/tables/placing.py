@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -64,6 +65,13 @@ def place_tables(backbone: Backbone, spec: TrainSpec, train: Interactions, seed:
         table = CLASSES[form.kind](form, Ids(counts[side], seed, number), spec.dim, spec.init, generator)
         delattr(backbone, side)
         backbone.add_module(f"{side}_table", table)
+
+
+def check_tables(backbone: Backbone, spec: TrainSpec) -> None:
+    """Raise UserError if a fresh backbone has no place for the tables that are asked for: tried on three users."""
+    some = Interactions.from_pairs(np.arange(3), np.arange(3) + 1, 3, 4)
+    backbone.bind(some, spec.dim, spec.init, torch.Generator())
+    place_tables(backbone, spec, some, seed=0)
 
 
 def tables_of(backbone: nn.Module) -> dict[str, Table | nn.Parameter]:

@@ -17,11 +17,13 @@ from rankbench.backbones import Backbone, RowBackbone
 from rankbench.data.interactions import Split
 from rankbench.evaluation.evaluate import validate
 from rankbench.evaluation.scorers import InnerProduct, Scorer, scorer_of
+from rankbench.evaluation.tie_order import TieOrder
 from rankbench.losses import Epoch, Loss
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
 from rankbench.spec import TrainSpec
+from rankbench.tables.form import FULL
 from rankbench.tables.placing import place_tables
 from rankbench.tables.usage import Usage, usage_of_tables
 from rankbench.training.batches import batches_of
@@ -87,6 +89,7 @@ class Training:
         self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent, self.split.false_negatives)
         self.batches = batches_of(self.loss, train, self.sampler, spec, self.seed, self.device)
         self.uniform = WeightedNegatives.uniform(train)
+        self.ties = TieOrder.seeded(self.seed, train.n_items) if spec.item_table != FULL else None
 
     def run(self) -> Generator[Step | EpochEnd, None, Trained]:
         """Train until the last epoch or until validation stops improving; yield progress, return the result."""
@@ -178,7 +181,7 @@ class Training:
     def _validate(self, epoch: int) -> dict[str, float]:
         if epoch % self.spec.eval_every and epoch != self.spec.epochs:
             return {}
-        scorer = scorer_of(self.backbone, self.split, self.loss.score)
+        scorer = scorer_of(self.backbone, self.split, self.loss.score, self.ties)
         values = {name: validate(scorer, self.split, name) for name in self.split.valids}
         self.selection.observe(epoch, values, self.backbone.state_dict())
         return values
@@ -196,5 +199,6 @@ class Training:
     def _kept(self) -> Scorer:
         """Return the model as it is now, for good."""
         if isinstance(self.backbone, RowBackbone):
-            return scorer_of(copy.deepcopy(self.backbone), self.split, self.loss.score)
-        return InnerProduct(*(vec.clone() for vec in self.vectors()))
+            return scorer_of(copy.deepcopy(self.backbone), self.split, self.loss.score, self.ties)
+        user_vec, item_vec = self.vectors()  # (U, d), (I, d)
+        return InnerProduct(user_vec.clone(), item_vec.clone(), self.ties)

@@ -6,12 +6,15 @@ import torch
 from table_cases import TYPED
 
 from rankbench.backbones import Backbone
+from rankbench.backbones.ampcf import AMPCF
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.errors import UserError
 from rankbench.evaluation.scorers import InnerProduct
+from rankbench.evaluation.tie_order import TieOrder
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
+from rankbench.plan import Request, plan
 from rankbench.spec import TrainSpec
 from rankbench.tables.placing import tables_of
 from rankbench.tables.table import Table
@@ -118,3 +121,38 @@ def test_a_backbone_without_such_a_table_is_refused():
     assert tables_of(training_of(Nameless()).backbone) == {}
     with pytest.raises(UserError, match="nameless has no table of items for hash:5"):
         training_of(Nameless(), item_table="hash:5")
+
+
+@pytest.mark.parametrize("backbone", [MF, AMPCF])
+def test_items_that_collide_tie_and_are_ranked_by_the_seeded_key(backbone):
+    split = random_split()
+    training = training_of(backbone(), item_table="hash:10%")
+    table = tables_of(training.backbone)["item"]
+    assert isinstance(table, Table)
+    row, place = table.used[:, 0], TieOrder.seeded(0, split.n_items).place
+    scorer = finish(training).scorers["iid"]
+    users = np.arange(split.n_users)
+    top = scorer.top_items(users, split.train, split.n_items)
+    ascending = 0
+    for u in users:
+        ranked = top[u][top[u] >= 0]
+        together = row[ranked[1:]] == row[ranked[:-1]]
+        assert together.sum() == len(ranked) - len(set(row[ranked]))  # items of one row stand side by side
+        assert (np.diff(place[ranked])[together] > 0).all()
+        ascending += (np.diff(ranked)[together] < 0).sum()
+    assert ascending > 0  # not all in the order of their ids
+
+
+def test_full_tables_keep_the_order_of_ids():
+    assert training_of(user_table="hash:50%").ties is None
+    assert training_of(item_table="admit:2").ties is not None
+
+
+@pytest.mark.parametrize(("backbone", "side"), [("ampcf", "user"), ("multdae", "item")])
+def test_a_plan_refuses_tables_that_a_backbone_has_not_got(backbone, side):
+    asked = {f"{side}_table": "hash:50%"}
+    with pytest.raises(UserError, match=f"{backbone} has no table of {side}s for hash:50%"):
+        plan(Request("bce", f"mf,{backbone}", [0], asked), [random_split()])
+    assert len(plan(Request("bce", "mf,ampcf", [0], {"item_table": "hash:50%"}), [random_split()])) == 2
+    with pytest.raises(UserError, match="even --dim"):
+        plan(Request("bce", "mf", [0], {"item_table": "qr:5:concat", "dim": 7}), [random_split()])
