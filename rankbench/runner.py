@@ -19,7 +19,8 @@ from rankbench.evaluation.metrics import KS
 from rankbench.losses import Loss, VectorLoss
 from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import find, label, names
-from rankbench.results.documents import Measured, curve, environment, outcome, tables_of
+from rankbench.results.documents import curve, environment, outcome
+from rankbench.results.measured import Measured, tables_of
 from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec

@@ -17,8 +17,9 @@ from rankbench.errors import UserError
 from rankbench.params import Configurable, Value, param, show
 from rankbench.tables.form import FULL, canonical
 
-NUMBERS = 2
-"""Version of the numerics. It rises when a spec would give other numbers, so that old results are not mixed in."""
+NUMBERS = 3
+"""Version of the numerics. It rises when a spec would give other numbers, or more of them, so that old results are not
+mixed in."""
 
 
 @dataclass(frozen=True)

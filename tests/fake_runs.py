@@ -8,12 +8,17 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from rankbench.data.interactions import Interactions
+from rankbench.evaluation.audience import user_groups
+from rankbench.evaluation.beyond import Beyond, ItemGroups
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation
 from rankbench.evaluation.groups import GROUPS
+from rankbench.evaluation.meanings import GAMMAS, MEANINGS
 from rankbench.evaluation.metrics import KS, METRICS
-from rankbench.results.documents import outcome, tables_of
+from rankbench.results.documents import outcome
+from rankbench.results.measured import tables_of
 from rankbench.results.store import Store, StoredRun
-from rankbench.spec import Part, RunSpec, TrainSpec, spell
+from rankbench.spec import NUMBERS, Part, RunSpec, TrainSpec, spell
 from rankbench.tables.form import asked_tables
 from rankbench.tables.usage import Usage
 from rankbench.training.loop import Trained
@@ -24,6 +29,8 @@ USERS = 4
 """Users with a test item; twice as many count under the convention of IR-Benchmark, so that its means are half."""
 
 DIGEST = "d1" * 32
+
+_ONE_EACH = Interactions.from_pairs(np.arange(USERS), np.zeros(USERS), USERS, 3)
 
 
 def store_run(
@@ -42,7 +49,7 @@ def store_run(
     protocol: str = "iid",
     train: Mapping[str, float | str] | None = None,
     digest: str = DIGEST,
-    numbers: int = 1,
+    numbers: int = NUMBERS,
     diverged: str = "",
     hits: tuple[int, ...] = (0,) * GROUPS,
     relevant: tuple[int, ...] = (10,) * GROUPS,
@@ -113,9 +120,37 @@ def _evaluation(
     group_hits[:, KS.index(20)] = hits
     return Evaluation(
         users=np.arange(USERS),
+        n_relevant=np.full(USERS, 10),
         values={metric: values(metric) for metric in METRICS},
         n_averaged=n_averaged,
-        group_items=10 ** np.arange(GROUPS),
-        group_relevant=np.array(relevant),
-        group_hits=group_hits,
+        beyond=_beyond(group_hits, np.array(relevant), values("ndcg")),
+        user_groups=user_groups(_ONE_EACH, np.ones(3), np.arange(USERS), {m: values(m) for m in ("ndcg", "recall")}),
+        rank=2.5,
+    )
+
+
+def _beyond(hits: np.ndarray, relevant: np.ndarray, ndcg: np.ndarray) -> Beyond:
+    """What there is of two items and no lists; graded NDCG falls by a tenth of NDCG from one exponent to the next."""
+    names = [name for name, meaning in MEANINGS.items() if meaning.of == "users" and name not in METRICS]
+    of_lists = [name for name, meaning in MEANINGS.items() if meaning.of == "lists"]
+    fall = np.array([1 - 0.1 * (i + 1) for i in range(len(GAMMAS))])
+    return Beyond(
+        values={name: np.full((USERS, len(KS)), 0.25) for name in names} | {"tail_ndcg": ndcg / 2},
+        of_lists=dict.fromkeys(of_lists, np.full(len(KS), 0.5)),
+        of_test={"shift_tv": 0.125, "shift_kl": 0.0625},
+        graded_gains=ndcg[:, :, None] * fall,
+        graded_weights=np.ones((USERS, len(GAMMAS))),
+        item_hits=np.zeros((2, len(KS)), np.int64),
+        item_recommended=np.zeros((2, len(KS)), np.int64),
+        item_relevant=np.array([3, 1]),
+        groups=ItemGroups(
+            items=10 ** np.arange(GROUPS),
+            relevant=relevant,
+            hits=hits,
+            recommended=hits,
+            rankable=relevant,
+            users=np.full(GROUPS, USERS),
+            ndcg=np.full((GROUPS, len(KS)), 0.5),
+            contribution=np.full((GROUPS, len(KS)), 0.1),
+        ),
     )

@@ -19,7 +19,7 @@ LAYERS = [
     {"gradient.*", "gradient"},
     {"data.*", "evaluation.*", "evaluation"},
     {"training.*", "training"},
-    {"results.store", "results.documents", "results"},
+    {"results.store", "results.documents", "results.measured", "results"},
     {"runner", "results.*"},
     {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed", "contract.*", "contract"},
     {"cli.*", "cli", "__main__"},

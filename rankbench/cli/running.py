@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from rankbench.cli.console import notes, results
-from rankbench.evaluation.metrics import TITLES
+from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
 from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.store import Store, StoredRun
@@ -179,7 +179,7 @@ def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> N
     table = Table("loss", "backbone", "data", "seed", "test", box=None, pad_edge=False)
     varied = _varied([event.job for event in finished])
     for name in ("ndcg", "recall"):
-        table.add_column(f"{TITLES[name]}@20", justify="right")
+        table.add_column(f"{MEANINGS[name].title}@20", justify="right")
     for event in finished:
         where = f"{event.job.spec.dataset}/{event.job.spec.protocol}"
         for test, values in _tests(event.run, convention).items() or [("-", {})]:

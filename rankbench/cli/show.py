@@ -86,7 +86,7 @@ def describe(text: str) -> dict[str, Any]:
     """
     from rankbench.data.catalog import load_catalog
     from rankbench.errors import UserError, unknown
-    from rankbench.evaluation.metrics import METRICS, TITLES
+    from rankbench.evaluation.meanings import MEANINGS
     from rankbench.registry import names
     from rankbench.spec import read_part
     from rankbench.tables.form import KINDS
@@ -100,16 +100,32 @@ def describe(text: str) -> dict[str, Any]:
             return _part(kind, text)
     key = name.lower().replace("-", "_")
     catalog = load_catalog()
-    if key not in METRICS and name not in catalog:
-        known = [*names("loss"), *names("backbone"), *KINDS, *METRICS, *catalog]
+    if key not in MEANINGS and name not in catalog:
+        known = [*names("loss"), *names("backbone"), *KINDS, *MEANINGS, *catalog]
         raise unknown("name", name, known, "`rankbench list` lists losses, backbones and data sets.")
     if typed:
         raise UserError(f"{name} has no parameters, got {text!r}.", "Only losses and backbones have any.")
-    if key in METRICS:
-        return {"kind": "metric", "name": TITLES[key], "text": inspect.getdoc(METRICS[key])}
+    if key in MEANINGS:
+        return _metric(key)
     from rankbench.cli.show_dataset import describe_dataset
 
     return describe_dataset(name)
+
+
+def _metric(key: str) -> dict[str, Any]:
+    from rankbench.evaluation.meanings import MEANINGS, SYMBOLS
+    from rankbench.evaluation.metrics import KS
+
+    found = MEANINGS[key]
+    return {
+        "kind": "metric",
+        "name": found.title,
+        "text": f"{found.text}\n\n{SYMBOLS}",
+        "better": found.better,
+        "note": found.note,
+        "source": found.source,
+        "typed": f"{key}@K, K one of {', '.join(map(str, KS))}" if found.has_cut_off else key,
+    }
 
 
 def _part(kind: Kind, text: str) -> dict[str, Any]:
@@ -187,8 +203,9 @@ def _draw(described: dict[str, Any]) -> None:
     console.print()
     console.print(Text(readable(described["text"], min(console.width, CAPTION))))
     console.print()
+    of_metrics, of_data = ("better", "note", "source"), ("licence", "login", "filter")
     of_parts = ("typed", "provenance", "family", "sees", "trained", "seed", "score", "new users")
-    lines = {key: described.get(key) for key in (*of_parts, "licence", "login", "filter")}
+    lines = {key: described.get(key) for key in (*of_metrics, *of_parts, *of_data)}
     lines["splits"] = ", ".join(described.get("splits", ()))
     lines["counts"] = ", ".join(f"{count:,} {what}" for what, count in described.get("counts", {}).items() if count)
     lines["statistics"] = "  ".join(f"{key}={value}" for key, value in described.get("statistics", {}).items())

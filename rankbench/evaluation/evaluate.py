@@ -1,7 +1,8 @@
-"""One pass over a test set: all metrics at all K, per user and per popularity group."""
+"""One pass over a test set: all metrics at all K, per user, per item and per group."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankbench.data.interactions import Split
-from rankbench.evaluation.groups import GROUPS, popularity_groups
+from rankbench.evaluation.audience import UserGroups, user_groups
+from rankbench.evaluation.beyond import Beyond, beyond
+from rankbench.evaluation.lists import Lists
 from rankbench.evaluation.metrics import KS, METRICS, ndcg
 from rankbench.evaluation.ranking import hits_of
-from rankbench.evaluation.scorers import Scorer
+from rankbench.evaluation.scorers import InnerProduct, Scorer
+from rankbench.evaluation.spectrum import effective_rank
+from rankbench.evaluation.ties import tie_rate
 
 Convention = Literal["standard", "ir-benchmark"]
 
@@ -30,19 +35,21 @@ class Evaluation:
 
     Args:
         users: (n,) int64, the users with a test item.
+        n_relevant: (n,) int64, how many test items each has.
         values: values[metric] is (n, len(KS)) float64, one row a user.
         n_averaged: how many users a mean is taken over: n, or more where users without a test item count 0.
-        group_items: (GROUPS,) int64, items in each popularity group.
-        group_relevant: (GROUPS,) int64, test interactions with the items of each group.
-        group_hits: (GROUPS, len(KS)) int64, how many of them are in the first K.
+        beyond: what the lists are beyond accurate.
+        user_groups: recall and NDCG by group of users.
+        rank: the effective rank of the scores; NaN, like the tie rate, where they are not inner products.
     """
 
     users: NDArray[np.int64]
+    n_relevant: NDArray[np.int64]
     values: dict[str, NDArray[np.float64]]
     n_averaged: int
-    group_items: NDArray[np.int64]
-    group_relevant: NDArray[np.int64]
-    group_hits: NDArray[np.int64]
+    beyond: Beyond
+    user_groups: dict[str, UserGroups]
+    rank: float
 
     def mean(self, metric: str, K: int) -> float:
         """Return the mean of a metric at K over the users."""
@@ -61,10 +68,12 @@ def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "
     relevant = split.tests[test]
     users = np.flatnonzero(relevant.user_counts)  # (n,)
     mask = split.mask_of_test(test) if convention == "standard" else split.inputs
-    if split.exposed is None:
-        top = scorer.top_items(users, mask, max(KS))  # (n, max K)
+    exposed = None if split.exposed is None else split.exposed.without(mask)
+    if exposed is None:
+        best = scorer.top_items(users, mask, max(KS) + 1)  # (n, max K + 1)
     else:
-        top = scorer.top_exposed(users, split.exposed.without(mask), max(KS))  # (n, max K)
+        best = scorer.top_exposed(users, exposed, max(KS) + 1)  # (n, max K + 1)
+    top = np.ascontiguousarray(best[:, :-1])  # (n, max K)
     hits = hits_of(top, users, relevant)  # (n, max K)
     n_relevant = relevant.user_counts[users]  # (n,)
     values = {
@@ -75,16 +84,14 @@ def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "
     if convention == "ir-benchmark" and split.fold_in is None:
         known = split.train.user_counts + sum(v.user_counts for v in split.valids.values()) + relevant.user_counts
         n_averaged = int(np.count_nonzero(known))
-    group = popularity_groups(split.train)  # (I,)
-    group_hits = np.stack([np.bincount(group[top[:, :K][hits[:, :K]]], minlength=GROUPS) for K in KS], axis=1)
-    return Evaluation(
-        users,
-        values,
-        n_averaged,
-        group_items=np.bincount(group, minlength=GROUPS),
-        group_relevant=np.bincount(group[relevant.items], minlength=GROUPS),
-        group_hits=group_hits,
-    )
+    found = beyond(Lists(users, top, hits, mask, exposed), split.train, relevant)
+    groups = user_groups(split.inputs, split.train.item_counts, users, values)
+    rank, tied = math.nan, np.full((len(users), len(KS)), np.nan)  # (n, len(KS))
+    if isinstance(scorer, InnerProduct):
+        rank = effective_rank(scorer.user_vec, scorer.item_vec)
+        tied = tie_rate(scorer.user_vec, scorer.item_vec, users, best)  # (n, len(KS))
+    found.values["tie_rate"] = tied
+    return Evaluation(users, n_relevant, values, n_averaged, found, groups, rank)
 
 
 def validate(scorer: Scorer, split: Split, valid: str, K: int = 20) -> float:

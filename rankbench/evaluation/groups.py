@@ -1,4 +1,8 @@
-"""Popularity groups of items: who in the catalogue, from head to tail, the recommendations reach."""
+"""Groups of items by popularity and of users by what they did, all from train counts, ties by id.
+
+There are three tail sets: `items20` is all but the 20 % most popular items, `mass80` all but the fewest items that hold
+80 % of the train interactions, `groups` the last of the popularity groups.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +11,12 @@ from rankbench.data.interactions import Interactions
 
 GROUPS = 5
 """How many popularity groups there are; group 0 is the head."""
+
+QUARTILES = 4
+"""How many groups of users there are; group 0 is the least active, or the least mainstream."""
+
+TAILS = ("items20", "mass80", "groups")
+"""The tail sets, see above."""
 
 
 def popularity_groups(train: Interactions) -> NDArray[np.int64]:
@@ -19,4 +29,45 @@ def popularity_groups(train: Interactions) -> NDArray[np.int64]:
     before = np.cumsum(train.item_counts[order]) - train.item_counts[order]  # (I,) interactions of more popular items
     group = np.empty(train.n_items, np.int64)  # (I,)
     group[order] = np.minimum(before * GROUPS // max(len(train), 1), GROUPS - 1)  # (I,)
+    return group
+
+
+def tails(train: Interactions) -> dict[str, NDArray[np.bool_]]:
+    """Return, for each of `TAILS`, which items (I,) are in the tail."""
+    return {
+        "items20": tail_of_items(train.item_counts, 0.2),
+        "mass80": tail_of_mass(train.item_counts, 0.8),
+        "groups": popularity_groups(train) == GROUPS - 1,
+    }
+
+
+def tail_of_items(popularity: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Return which items (I,) are not among the most popular ones, a share of all items, rounded up."""
+    order = np.argsort(-popularity, kind="stable")  # (I,)
+    tail = np.ones(len(popularity), np.bool_)  # (I,)
+    tail[order[: int(np.ceil(share * len(popularity) - 1e-9))]] = False
+    return tail
+
+
+def tail_of_mass(popularity: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Return which items (I,) are not among the fewest ones that hold a share of all interactions."""
+    order = np.argsort(-popularity, kind="stable")  # (I,)
+    before = np.cumsum(popularity[order]) - popularity[order]  # (I,) interactions of more popular items
+    tail = np.empty(len(popularity), np.bool_)  # (I,)
+    tail[order] = before >= share * popularity.sum() - 1e-9
+    return tail
+
+
+def mainstreamness(history: Interactions, popularity: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean popularity (U,) float64 of the items that each user is known by; NaN without any."""
+    total = np.bincount(history.users, popularity[history.items], history.n_users)  # (U,)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = total / history.user_counts  # (U,)
+    return mean
+
+
+def quartiles(value: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the quarter (n,) int64 of each value, 0 the lowest: as many in each as can be, ties by place, NaN last."""
+    group = np.empty(len(value), np.int64)  # (n,)
+    group[np.argsort(value, kind="stable")] = np.arange(len(value)) * QUARTILES // max(len(value), 1)
     return group

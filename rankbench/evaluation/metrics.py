@@ -17,6 +17,16 @@ Values = NDArray[np.float64]
 KS = (5, 10, 20, 50, 100)
 """The cut-offs that every evaluation reports."""
 
+AT = 20
+"""The cut-off at which single users and items are kept."""
+
+
+def ideal(n_relevant: Counts, ends: tuple[int, ...] = KS) -> Values:
+    r"""Return what the best list gains, $\sum_{r \le \min(K, |R_u|)} 1 / \log_2(r + 1)$, (n, len(ends)), or NaN."""
+    best = np.append(np.nan, np.cumsum(1 / np.log2(np.arange(2, max(ends) + 2))))  # (max K + 1,)
+    found: Values = best[np.minimum(n_relevant[:, None], ends)]  # (n, C)
+    return found
+
 
 def ndcg(hits: Hits, n_relevant: Counts, K: int) -> Values:
     r"""Return NDCG@K with binary gains: $\sum_{r \le K} hit_r / \log_2(r + 1)$ over the same for an ideal ranking.
@@ -24,10 +34,8 @@ def ndcg(hits: Hits, n_relevant: Counts, K: int) -> Values:
     The ideal ranking has $\min(K, |R_u|)$ hits at the top. Järvelin, Kekäläinen, TOIS 2002.
     """
     discount = 1 / np.log2(np.arange(2, K + 2))  # (K,)
-    ideal = np.cumsum(discount)  # (K,)
     gain: Values = (hits[:, :K] * discount).sum(axis=1)  # (n,)
-    best: Values = ideal[np.minimum(n_relevant, K) - 1]  # (n,)
-    return gain / best  # (n,)
+    return gain / ideal(n_relevant, (K,))[:, 0]  # (n,)
 
 
 def recall(hits: Hits, n_relevant: Counts, K: int) -> Values:
@@ -62,13 +70,4 @@ METRICS: Mapping[str, Callable[[Hits, Counts, int], Values]] = {
     "hit_rate": hit_rate,
     "mrr": mrr,
 }
-"""Every metric by the name that results and commands know it by."""
-
-TITLES: Mapping[str, str] = {
-    "ndcg": "NDCG",
-    "recall": "Recall",
-    "precision": "Precision",
-    "hit_rate": "HitRate",
-    "mrr": "MRR",
-}
-"""The names of the metrics as tables print them."""
+"""The metrics of accuracy by the name that results and commands know them by; `meanings` has all metrics."""

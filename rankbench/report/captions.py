@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rankbench.evaluation.metrics import TITLES
+from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
 from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
@@ -15,7 +15,8 @@ from rankbench.results.compare_tests import Group, Metric
 
 def title_of(metric: Metric) -> str:
     """Return the metric as tables print it: NDCG@20."""
-    return f"{TITLES[metric.name]}@{metric.K}"
+    title = MEANINGS[metric.name].title
+    return f"{title}@{metric.K}" if metric.K else title
 
 
 def of_leaderboard(board: Leaderboard) -> str:

@@ -32,13 +32,15 @@ A line:
     tried                      configurations to choose from
     shared_seeds               the seeds that the choice was made on; empty: each configuration was judged by its own
     valid_ndcg@20              mean over the seeds, or null
-    scores                     {METRIC@K: {mean, sd, gain_percent}}: sd is null with one seed, the gain over softmax
-                               with the same backbone for softmax itself and without it; empty if diverged
+    scores                     {METRIC@K: {mean, sd, gain_percent}}: mean is null where undefined, sd with one seed, the
+                               gain over softmax with the same backbone for softmax itself and without it; empty if
+                               diverged
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -106,10 +108,15 @@ def _line(line: Line) -> dict[str, Any]:
         "shared_seeds": choice.shared_seeds,
         "valid_ndcg@20": choice.valid,
         "scores": {
-            str(metric): {"mean": score.mean, "sd": score.sd, "gain_percent": score.gain}
+            str(metric): {"mean": finite(score.mean), "sd": finite(score.sd), "gain_percent": score.gain}
             for metric, score in line.scores.items()
         },
     }
+
+
+def finite(value: float | None) -> float | None:
+    """Return a value, None in place of what JSON has no number for."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _part(label: str, part: Part) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from rankbench.report import captions
-from rankbench.report.table import Cell, Column, Table, mark_best, percent
+from rankbench.report.table import Cell, Column, Table, decimals, mark_best, percent
 from rankbench.results.compare import Leaderboard, Line
 from rankbench.results.compare_tests import Metric
 
@@ -57,8 +58,8 @@ def score_cell(line: Line | None, metric: Metric) -> Cell:
     if not line.scores:
         return Cell("diverged")
     score = line.scores[metric]
-    spread = "" if score.sd is None else f"{score.sd:.4f}"
-    return Cell(f"{score.mean:.4f}", spread=spread, value=score.mean)
+    spread = "" if score.sd is None or math.isnan(score.sd) else decimals(score.sd, score.mean)
+    return Cell(decimals(score.mean), spread=spread, value=metric.merit(score.mean))
 
 
 def gain_cell(line: Line | None, metric: Metric) -> Cell:

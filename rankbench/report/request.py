@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rankbench.errors import UserError, unknown
-from rankbench.evaluation.metrics import KS, METRICS
+from rankbench.evaluation.meanings import MEANINGS
+from rankbench.evaluation.metrics import KS
 from rankbench.results.compare import Query
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_tests import Metric
@@ -74,15 +75,20 @@ def _check(kind: str, asked: Iterable[str], known: set[str]) -> None:
 
 def _metric(word: str) -> Metric:
     name, at, cut = word.partition("@")
-    by_plain_name = {_plain(known): known for known in METRICS}
+    by_plain_name = {_plain(known): known for known in MEANINGS}
     if _plain(name) not in by_plain_name:
-        raise unknown("metric", name, METRICS, "A metric is given with its cut-off, as in ndcg@20.")
+        raise unknown("metric", name, MEANINGS, "A metric is given with its cut-off, as in ndcg@20.")
+    found = by_plain_name[_plain(name)]
+    if not MEANINGS[found].has_cut_off:
+        if at:
+            raise UserError(f"{word!r}: {found} has no cut-off.", f"Use {found}.")
+        return Metric(found, 0)
     if not at or cut not in map(str, KS):
         raise UserError(
             f"{word!r}: a metric is given with one of the cut-offs {', '.join(map(str, KS))}.",
-            f"For example {by_plain_name[_plain(name)]}@20.",
+            f"For example {found}@20.",
         )
-    return Metric(by_plain_name[_plain(name)], int(cut))
+    return Metric(found, int(cut))
 
 
 def _plain(name: str) -> str:

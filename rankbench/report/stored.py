@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rankbench.evaluation.metrics import TITLES
+from rankbench.evaluation.meanings import MEANINGS
 from rankbench.report.captions import spelled
 from rankbench.report.sparkline import sparkline
 from rankbench.report.table import Cell, Column, Table
@@ -72,7 +72,7 @@ def metrics_of_run(run: Run) -> Table:
         Column("test", number=False),
         Column("chosen on", number=False),
         Column("epoch"),
-        *(Column(f"{TITLES[name]}@{K}", spare=K == 5) for name, K in METRICS),
+        *(Column(f"{MEANINGS[name].title}@{K}", spare=K == 5) for name, K in METRICS),
     )
     return Table("Reached", columns, tuple(rows))
 

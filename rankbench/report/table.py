@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -68,6 +69,14 @@ def mark_best(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
         order = sorted(set(values), reverse=True) if len(values) > 1 else []
         marked.append([replace(cell, best=cell.value in order[:1], second=cell.value in order[1:2]) for cell in column])
     return tuple(zip(*marked, strict=True))
+
+
+def decimals(value: float, like: float | None = None) -> str:
+    """Return a value with four decimals, fewer where it (or the value it goes with) is great; `-` for none."""
+    if math.isnan(value):
+        return NOTHING
+    size = abs(value if like is None else like)
+    return f"{value:.{4 if size < 10 else 2 if size < 1000 else 1}f}"
 
 
 def number(value: float | None) -> Cell:

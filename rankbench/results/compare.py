@@ -7,6 +7,7 @@ is stored of them, per-user values included, can be asked for.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -192,7 +193,8 @@ def ranked(lines: Sequence[Line], query: Query) -> tuple[Line, ...]:
 
     def order(line: Line) -> tuple[bool, float, str, str]:
         value = line.scores[query.metrics[0]].mean if line.scores else 0.0
-        return not line.scores, -value, line.backbone, line.loss
+        merit = query.metrics[0].merit(value)
+        return not line.scores, -value if merit is None else -merit, line.backbone, line.loss
 
     return tuple(sorted(kept, key=order))
 
@@ -221,7 +223,8 @@ def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -
 
 
 def _gain(mean: float, reference: float) -> float | None:
-    return 100 * (mean - reference) / reference if reference else None
+    gain = 100 * (mean - reference) / reference if reference else math.nan
+    return gain if math.isfinite(gain) else None
 
 
 def _tests(setting: Setting) -> tuple[str, ...]:

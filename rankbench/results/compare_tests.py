@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankbench.evaluation.groups import GROUPS
+from rankbench.evaluation.meanings import MEANINGS
+from rankbench.evaluation.metrics import METRICS
 from rankbench.results.compare_runs import Run
 from rankbench.results.store import DamagedRunError, StoredRun
 
@@ -27,13 +29,17 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric at a cut-off, `str(metric)` is how it is typed: ndcg@20."""
+    """A metric at a cut-off, 0 where it has none; `str(metric)` is how it is typed: ndcg@20."""
 
     name: str
     K: int
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.K}"
+        return f"{self.name}@{self.K}" if self.K else self.name
+
+    def merit(self, value: float) -> float | None:
+        """Return a number that is the greater the better a value is; None where that cannot be said."""
+        return MEANINGS[self.name].merit(value)
 
 
 @dataclass(frozen=True)
@@ -122,23 +128,28 @@ class _OnTest:
 def _of_run(stored: StoredRun, metrics: tuple[Metric, ...], select: str, convention: str) -> dict[str, _OnTest]:
     found: dict[str, _OnTest] = {}
     for row in _rows(stored, "metrics", select, convention):
-        on_test = found.setdefault(row["test"], _OnTest({}, row["users"]))
         metric = Metric(row["metric"], row["k"])
+        on_test = found.setdefault(row["test"], _OnTest({}, row["users"]))
+        if metric not in metrics:
+            continue
         if metric in on_test.values:
             raise DamagedRunError(stored.path, f"metrics.parquet holds {metric} on {row['test']} twice")
-        on_test.values[metric] = row["value"]
+        undefined = row["value"] is None and metric.name not in METRICS
+        on_test.values[metric] = math.nan if undefined else row["value"]
     for test, on_test in found.items():
         for metric in metrics:
             value = on_test.values.get(metric)
             if value is None:
-                raise _lacking(stored, f"{metric} on {test}")
-            if not math.isfinite(value):
+                older = "" if metric.name in METRICS else "; an earlier version of rankbench may have measured it"
+                raise _lacking(stored, f"{metric} on {test}{older}")
+            if metric.name in METRICS and not math.isfinite(value):
                 raise DamagedRunError(stored.path, f"its {metric} on {test} is {value}")
     return found
 
 
 def _score(values: list[float]) -> Score:
-    return Score(fmean(values), stdev(values) if len(values) > 1 else None)
+    known = all(map(math.isfinite, values))
+    return Score(fmean(values), (stdev(values) if known else math.nan) if len(values) > 1 else None)
 
 
 def _rows(stored: StoredRun, name: str, select: str, convention: str) -> list[dict[str, Any]]:
@@ -146,6 +157,8 @@ def _rows(stored: StoredRun, name: str, select: str, convention: str) -> list[di
     table = stored.table(name)
     if absent := [column for column in _COLUMNS[name] if column not in table.schema.names]:
         raise _lacking(stored, f"the column {absent[0]} of {name}.parquet")
+    if strange := [column for column in _KEY if not pa.types.is_string(table.schema.field(column).type)]:
+        raise DamagedRunError(stored.path, f"the column {strange[0]} of {name}.parquet is no text")
     try:
         rows: list[dict[str, Any]] = table.filter(
             (pc.field("selected_by") == select) & (pc.field("convention") == convention)

@@ -21,7 +21,7 @@ from rankbench.data.archives import open_members
 from rankbench.errors import UserError
 from rankbench.results.compare_runs import Run
 from rankbench.results.sound import Fault, same_files, sound
-from rankbench.results.store import FORMAT, MARK, TABLES, DamagedRunError, Store, StoredRun
+from rankbench.results.store import FORMAT, MARK, DamagedRunError, Store, StoredRun
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o100644 << 16
@@ -133,7 +133,7 @@ def _check(stored: StoredRun, root: Path) -> None:
     if strange := sorted(part.name for part in stored.path.iterdir() if part.suffix not in _SUFFIXES):
         raise DamagedRunError(stored.path, f"it comes with {strange[0]}, which no run has")
     sound(stored, root)
-    for name in TABLES:
+    for name in stored.tables:
         stored.table(name)
 
 
@@ -142,7 +142,7 @@ def _same_numbers(one: StoredRun, other: StoredRun) -> bool:
     if same_files(one.path, other.path):
         return True
     try:
-        return all(one.table(name).equals(other.table(name)) for name in TABLES if name != "curve")
+        return all(one.table(name).equals(other.table(name)) for name in one.tables if name != "curve")
     except (DamagedRunError, pa.ArrowException):
         return False
 

@@ -70,7 +70,7 @@ def sound(stored: StoredRun, root: Path) -> Run:
     run = run_of(stored)
     _check_outcome(stored)
     _ = stored.environment
-    for name in TABLES:
+    for name in stored.tables:
         _check_end(stored, name)
     return run
 
@@ -93,7 +93,8 @@ def surviving(runs: Iterable[Run], ask: Callable[[list[Run]], Answer]) -> tuple[
 def same_files(one: Path, other: Path) -> bool:
     """Return whether two folders of runs hold the same documents and tables, byte for byte."""
     pairs = [(one / name, other / name) for name in _FILES]
-    return all(a.is_file() and b.is_file() and cmp(a, b, shallow=False) for a, b in pairs)
+    there = [(a, b) for a, b in pairs if a.exists() or b.exists()]
+    return all(a.is_file() and b.is_file() and cmp(a, b, shallow=False) for a, b in there)
 
 
 def _check_identity(stored: StoredRun, root: Path) -> None:

@@ -7,13 +7,11 @@
                          rows, bytes and collisions of the embedding tables
         env.json         versions, device, threads, time
         curve.parquet    epoch, loss, train_seconds, valid_seconds, valid-NAME (NDCG@20, null where not measured)
-        metrics.parquet  selected_by, convention, test, metric, k, value, users
-        users.parquet    selected_by, convention, test, user, then METRIC@K for every metric and K (float32)
-        groups.parquet   selected_by, convention, test, group, items, relevant, k, hits
+        metrics.parquet, users.parquet, items.parquet, groups.parquet, user_groups.parquet    see `measured`
     RUNS/<dataset>/<protocol>/.tmp-<run id>/    a run being made: its checkpoint
     RUNS/.locks/<run id>.lock                   held by the process that makes the run
 
-`selected_by` is the validation set that chose the epoch.
+Tables are compressed by zstd; what was measured of one test is a row group of its own, so that it can be read alone.
 """
 
 from __future__ import annotations
@@ -41,7 +39,10 @@ FORMAT = 1
 MARK = "store.json"
 """The file that says it."""
 
-TABLES = ("curve", "metrics", "users", "groups")
+TABLES = ("curve", "metrics", "users", "groups", "items", "user_groups")
+_SINCE = {"items": 3, "user_groups": 3}
+"""The version of the numerics since which a table is written, where that is not the first."""
+
 DOCUMENTS = ("spec", "outcome", "env")
 
 BESIDE_SPEC = ("id", "labels", "recipe")
@@ -101,8 +102,14 @@ class StoredRun:
         """Whether the run ended with a loss that is not finite."""
         return bool(self.outcome["status"] == "diverged")
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Those of `TABLES` that a run of its version has."""
+        numbers = self.spec.get("numbers")
+        return tuple(name for name in TABLES if not isinstance(numbers, int) or numbers >= _SINCE.get(name, 0))
+
     def table(self, name: str) -> pa.Table:
-        """Return one of `TABLES`."""
+        """Return one of `tables`."""
         try:
             return pq.read_table(self.path / f"{name}.parquet", page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
@@ -206,7 +213,7 @@ class Store:
                 text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
                 (working / f"{name}.json").write_text(text, encoding="utf-8")
             for name, table in tables.items():
-                pq.write_table(table, working / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+                _write(table, working / f"{name}.parquet")
             for leftover in working.glob("checkpoint.*"):
                 leftover.unlink()
             if final.exists():
@@ -234,3 +241,10 @@ def is_run(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     return bool(_ID.fullmatch(folder.name)) or (folder / "spec.json").exists() or (folder / "outcome.json").exists()
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Write a table, each of its chunks as a row group."""
+    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        for batch in table.to_batches():
+            writer.write_batch(batch)

@@ -125,4 +125,4 @@ def _numbers(stored: StoredRun, select: str, convention: str) -> dict[tuple[str,
         known = sorted(set(table["selected_by"].to_pylist()))
         raise unknown(f"validation set of run {stored.id}", select, known, "--select names the one that chose.")
     named = {(row["test"], f"{row['metric']}@{row['k']}" if row["k"] else row["metric"]): row["value"] for row in rows}
-    return {key: value for key, value in named.items() if math.isfinite(value)}
+    return {key: value for key, value in named.items() if value is not None and math.isfinite(value)}

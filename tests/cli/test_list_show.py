@@ -8,7 +8,7 @@ from rankbench.cli.app import app
 from rankbench.data.catalog import load_catalog
 from rankbench.data.prepare import ensure_split
 from rankbench.errors import UserError
-from rankbench.evaluation.metrics import METRICS
+from rankbench.evaluation.meanings import MEANINGS
 from rankbench.losses import ListLoss, VectorLoss
 from rankbench.tables.form import KINDS
 
@@ -76,7 +76,7 @@ def test_dsl_says_what_is_published_and_what_is_ours():
     assert json.loads(output("show", "dsl", "--json"))["provenance"].startswith("our reading")
 
 
-@pytest.mark.parametrize("name", [*METRICS, "NDCG", "hit-rate"])
+@pytest.mark.parametrize("name", [*MEANINGS, "NDCG", "hit-rate"])
 def test_metrics_have_their_formula(name):
     assert json.loads(output("show", name, "--json"))["kind"] == "metric"
 

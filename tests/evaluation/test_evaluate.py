@@ -56,9 +56,13 @@ def test_one_pass_equals_loops_over_users(convention, test):
     assert len(found.users) < 50
     for (metric, K), value in means.items():
         assert found.mean(metric, K) == pytest.approx(value, abs=1e-12)
-    assert np.array_equal(found.group_hits, group_hits)
-    assert found.group_relevant.sum() == len(split.tests[test])
-    assert found.group_items.sum() == split.n_items
+    groups = found.beyond.groups
+    assert np.array_equal(groups.hits, group_hits)
+    assert groups.relevant.sum() == len(split.tests[test])
+    assert groups.items.sum() == split.n_items
+    for by in found.user_groups.values():
+        assert by.users.sum() == len(found.users)
+        assert (by.values["ndcg"] * by.users[:, None]).sum(axis=0) == pytest.approx(found.values["ndcg"].sum(axis=0))
 
 
 @pytest.mark.parametrize("n_items", [110, 400])  # with 110 items some lists are shorter than 100

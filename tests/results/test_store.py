@@ -41,7 +41,7 @@ def test_a_crash_while_writing_leaves_no_run_and_loses_none(tmp_path, monkeypatc
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
     with pytest.raises(UserError, match="No space left"):
         store.write(SPEC, DOCUMENTS, TABLES)
     assert [run.id for run in store.runs()] == [OTHER.id]
