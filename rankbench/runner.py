@@ -28,7 +28,7 @@ from rankbench.tables.form import asked_tables
 from rankbench.tables.placing import check_tables
 from rankbench.training.fit import fit
 from rankbench.training.loop import Trained, Training
-from rankbench.training.progress import EpochEnd, Step
+from rankbench.training.progress import EpochEnd, Notice, Step
 from rankbench.training.rows import needs_vectors
 
 
@@ -80,7 +80,7 @@ class Failed:
     error: Exception
 
 
-Event = Started | Waiting | Finished | Failed | Step | EpochEnd
+Event = Started | Waiting | Finished | Failed | Step | EpochEnd | Notice
 
 
 def run_all(

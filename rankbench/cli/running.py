@@ -22,7 +22,7 @@ from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.store import Store, StoredRun
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
 from rankbench.tables.form import TRAIN_VALUES
-from rankbench.training.progress import EpochEnd, Step
+from rankbench.training.progress import EpochEnd, Notice, Step
 
 
 def title_of(job: Job) -> str:
@@ -72,6 +72,8 @@ class Screen:
                 self._step(event)
             case EpochEnd():
                 self._epoch(event)
+            case Notice(text):
+                self.console.print(f"      {text}", style="dim", markup=False)
             case Waiting():
                 self._line(event.job, "is being made by another process; waiting for it", "yellow")
             case Finished():

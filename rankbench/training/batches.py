@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +29,9 @@ class Batches(Protocol):
 
     def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
         """Return the batch of some rows (B,): the users (B,) int64 first. Called ahead of time, on another thread."""
+
+    def draw_there(self, key: Tensor, row: Tensor) -> tuple[Tensor, ...]:
+        """Return the same, of rows (B,) int64 on the device; `key` () int64 has the bits of the negatives' key."""
 
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         """Return what a backbone sees of a batch; `drawn` is the key of the step's random numbers."""
@@ -65,6 +69,16 @@ class _Pairs:
         pos = self.train.items[row].astype(np.int64)  # (B,)
         return torch.from_numpy(user).to(self.device), torch.from_numpy(pos).to(self.device)
 
+    def draw_there(self, key: Tensor, row: Tensor) -> tuple[Tensor, ...]:
+        user, pos = self._there  # (rows,), (rows,)
+        return user.index_select(0, row), pos.index_select(0, row)  # (B,), (B,)
+
+    @cached_property
+    def _there(self) -> tuple[Tensor, Tensor]:
+        """The users and the positives of all rows on the device, (rows,) int64 each."""
+        user, pos = (torch.from_numpy(a.astype(np.int64)) for a in (self.train.users, self.train.items))
+        return user.to(self.device), pos.to(self.device)
+
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         return Batch(batch[0], batch[1], drawn)
 
@@ -93,6 +107,10 @@ class _Sampled(_Pairs):
         stream = key(self.seed, "negatives", epoch)
         return user, pos, self.sampler.draw(stream, counted, user, pos, self.spec.negatives)
 
+    def draw_there(self, key: Tensor, row: Tensor) -> tuple[Tensor, ...]:
+        user, pos = super().draw_there(key, row)  # (B,), (B,)
+        return user, pos, self.sampler.draw(key, row, user, pos, self.spec.negatives)
+
     def backward(self, loss: Loss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         user, pos, neg = batch  # (B,), (B,), (B, N)
         sampler = self.sampler.log_probability
@@ -116,6 +134,14 @@ class _Users:
 
     def draw(self, epoch: int, row: NDArray[np.int64]) -> tuple[Tensor, ...]:
         return (torch.from_numpy(self.users[row]).to(self.device),)
+
+    def draw_there(self, key: Tensor, row: Tensor) -> tuple[Tensor, ...]:
+        return (self._there.index_select(0, row),)
+
+    @cached_property
+    def _there(self) -> Tensor:
+        """The users of all rows on the device, (rows,) int64."""
+        return torch.from_numpy(self.users).to(self.device)
 
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         user = batch[0].cpu().numpy()  # (B,)

@@ -10,6 +10,7 @@ from torch import Tensor
 from rankbench.data.interactions import Interactions
 from rankbench.losses import ListLoss, Lists
 from rankbench.parallel import over_blocks
+from rankbench.rows_on import rows_on
 from rankbench.scoring.dense import catalogue_gradient
 
 _PIECE = 2**20
@@ -39,7 +40,9 @@ def backward_of_lists(loss: ListLoss, user_vec: Tensor, item_vec: Tensor, user: 
 
 def relevant_items(train: Interactions, user: Tensor) -> Tensor:
     """Return which items are in train (B, I) bool for each user (B,)."""
-    return torch.from_numpy(train.relevant(user.cpu().numpy())).to(user.device)
+    if user.device.type != "cpu":
+        return rows_on(user.device, train).relevant(user)  # (B, I)
+    return torch.from_numpy(train.relevant(user.numpy()))  # (B, I)
 
 
 def _in_pieces(

@@ -27,8 +27,10 @@ from rankbench.tables.form import FULL
 from rankbench.tables.placing import place_tables
 from rankbench.tables.usage import Usage, usage_of_tables
 from rankbench.training.batches import batches_of
+from rankbench.training.capture import CudaGraphs
 from rankbench.training.checkpoint import Checkpoint
-from rankbench.training.progress import EpochEnd, Step
+from rankbench.training.progress import EpochEnd, Notice, Step
+from rankbench.training.resident import Resident
 from rankbench.training.selection import Best, Selection
 
 
@@ -84,14 +86,18 @@ class Training:
         self.backbone.to(self.device)
         self.loss.to(self.device)
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]
-        self.optimiser = torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
+        cuda = self.device.type == "cuda"
+        self.optimiser = torch.optim.Adam(
+            parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True, capturable=cuda
+        )
         self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
         self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent, self.split.false_negatives)
         self.batches = batches_of(self.loss, train, self.sampler, spec, self.seed, self.device)
         self.uniform = WeightedNegatives.uniform(train)
         self.ties = TieOrder.seeded(self.seed, train.n_items) if spec.item_table != FULL else None
+        self.resident = Resident(self, CudaGraphs(self.device)) if cuda else None
 
-    def run(self) -> Generator[Step | EpochEnd, None, Trained]:
+    def run(self) -> Generator[Step | EpochEnd | Notice, None, Trained]:
         """Train until the last epoch or until validation stops improving; yield progress, return the result."""
         saved = Checkpoint(self.checkpoint, self) if self.checkpoint else None
         if saved:
@@ -117,18 +123,21 @@ class Training:
         scored = InnerProduct.of(self.loss.score, *self.backbone())
         return scored.user_vec, scored.item_vec
 
-    def _epoch(self, epoch: int) -> Generator[Step, None, float]:
+    def _epoch(self, epoch: int) -> Generator[Step | Notice, None, float]:
         """Take one pass over the rows, train interactions or users, and return the mean loss."""
         self._refresh(epoch)
+        if self.resident:
+            return (yield from self.resident.epoch(epoch))
         total = torch.zeros((), dtype=torch.float64, device=self.device)  # ()
         done, size = 0, self.batches.size
         for number, batch in enumerate(self._batches(epoch)):
-            total += self._step(batch, key(self.seed, "backbone", epoch, number)) * len(batch[0])
+            total += self.step(batch, key(self.seed, "backbone", epoch, number)) * len(batch[0])
             done += len(batch[0])
             yield Step(epoch + 1, self.spec.epochs, done, size)
         return float(total) / size
 
-    def _step(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+    def step(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
+        """Take the step of a batch and return its loss (); `drawn` is the key of the step's random numbers."""
         self.optimiser.zero_grad(set_to_none=True)
         if isinstance(self.backbone, RowBackbone):
             value = self.batches.backward_rows(self.loss, self.backbone, batch, drawn)  # ()
@@ -139,7 +148,9 @@ class Training:
 
     def _differentiate(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         """Add the gradients of loss and penalty, in one pass back through the backbone, and return their sum ()."""
-        user_raw, item_raw, penalty = self.backbone.step(self.batches.seen(batch, drawn))  # (U, d), (I, d), ()
+        plain = type(self.backbone).step is Backbone.step  # it looks at no batch
+        seen = (*self.backbone(), None) if plain else self.backbone.step(self.batches.seen(batch, drawn))
+        user_raw, item_raw, penalty = seen  # (U, d), (I, d), ()
         scored = InnerProduct.of(self.loss.score, user_raw, item_raw)
         if penalty is None:
             return self.batches.backward(self.loss, scored.user_vec, scored.item_vec, batch)  # ()
@@ -147,7 +158,8 @@ class Training:
         user_vec, item_vec = (vec.detach().requires_grad_() for vec in vectors)  # (U, d), (I, d)
         value = self.batches.backward(self.loss, user_vec, item_vec, batch)  # ()
         torch.autograd.backward([*vectors, penalty], [user_vec.grad, item_vec.grad, None])
-        return value + penalty.detach()
+        total: Tensor = value + penalty.detach()  # ()
+        return total
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield the batches of an epoch; the next is drawn during the current."""

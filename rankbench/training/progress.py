@@ -22,3 +22,10 @@ class EpochEnd:
     valid: dict[str, float]
     train_seconds: float
     valid_seconds: float
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about a training that its user should know, in a sentence or two."""
+
+    text: str
