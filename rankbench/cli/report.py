@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankbench.cli.faults import say_faults
+from rankbench.cli.report_files import check_places, write_files
 
 if TYPE_CHECKING:
     from rankbench.report.table import Table
@@ -71,6 +72,14 @@ def report(
     latex: Annotated[
         bool, typer.Option("--latex", help="Print LaTeX, with the rules of booktabs.", rich_help_panel=FORM)
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write one page with tables and figures.", rich_help_panel=FORM),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIR", help="Write the figures as SVG, PDF and PNG.", rich_help_panel=FORM),
+    ] = None,
     runs: Annotated[Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
@@ -87,11 +96,16 @@ def report(
         backbones=names_in(backbone),
         losses=names_in(loss),
     )
+    if html or plots:
+        check_places(html, plots, form.value)
     reading = _stored(runs)
     if reading.runs:
         check_names(query, reading.runs)
-    answer = _shift if ood else _leaderboards
-    shown, omitted, damaged = answer(reading.runs, query, form)
+    if html or plots:
+        shown, omitted, damaged = write_files(reading, query, html, plots)
+    else:
+        answer = _shift if ood else _leaderboards
+        shown, omitted, damaged = answer(reading.runs, query, form)
     faults = (*reading.faults, *damaged)
     _say(shown, omitted, len(reading.runs) - len(damaged), bool(faults), ood, runs)
     say_faults(faults)

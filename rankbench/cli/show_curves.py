@@ -10,6 +10,7 @@ import typer
 
 from rankbench.cli.console import notes, results
 from rankbench.cli.show_plot import draw
+from rankbench.drawing import check
 from rankbench.errors import UserError
 from rankbench.gradient import figure
 from rankbench.gradient.caption import plain
@@ -29,7 +30,7 @@ def show_curves(words: list[str], share: bool, negatives: int | None, out: Path 
     """
     losses = [_built(word) for word in words]
     if out:
-        figure.check(out)
+        check(out)
     curves = _curves(losses, share, negatives)
     if json:
         typer.echo(writer.dumps(plain(curves), indent=2, ensure_ascii=False))
