@@ -22,7 +22,7 @@ def tables_of(table: Robustness) -> tuple[Table, ...]:
 
 def _captioned_once(tables: list[Table]) -> list[Table]:
     """Return the tables, each without its caption where the next one has the same."""
-    following = [table.caption for table in tables[1:]] + [""]
+    following = [*(table.caption for table in tables[1:]), *([""] if tables else [])]
     return [
         replace(table, caption="") if table.caption == caption else table
         for table, caption in zip(tables, following, strict=True)
