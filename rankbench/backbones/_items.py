@@ -47,19 +47,13 @@ class SparseWeights:
     weight: NDArray[np.float32]
 
     @classmethod
-    def from_columns(cls, source: NDArray[np.int32], weight: NDArray[np.float32]) -> SparseWeights:
-        """Return the weights of which the K largest to each item are given.
-
-        Args:
-            source: (I, K) int32, the items that they come from, -1 for none.
-            weight: (I, K) float32, the weights.
-        """
-        target = np.repeat(np.arange(len(source), dtype=np.int32), source.shape[1])  # (I K,)
-        there = source.ravel() >= 0  # (I K,)
-        start, target, weight = source.ravel()[there], target[there], weight.ravel()[there]  # (nnz,)
-        order = np.argsort(start, kind="stable")  # (nnz,)
-        indptr = np.append(0, np.cumsum(np.bincount(start, minlength=len(source))))  # (I + 1,)
-        return cls(indptr, target[order], weight[order])
+    def of(
+        cls, source: NDArray[np.integer], target: NDArray[np.integer], weight: NDArray[np.float32], n_items: int
+    ) -> SparseWeights:
+        """Return the weights (nnz,) that lead from the items `source` (nnz,) to the items `target` (nnz,)."""
+        order = np.lexsort((target, source))  # (nnz,)
+        indptr = np.append(0, np.cumsum(np.bincount(source, minlength=n_items)))  # (I + 1,)
+        return cls(indptr, target[order].astype(np.int32), weight[order])
 
     def rows(self, user: Tensor, inputs: Interactions) -> Tensor:
         """Return the scores of all items (b, I) float32 for some users (b,), from their rows of `inputs`."""

@@ -31,7 +31,7 @@ class EASE(LossFree, RowBackbone):
     paper = "Steck, WWW 2019, arXiv 1905.03375"
     folds_in = True
 
-    reg: float = param(200.0, "regularisation, lambda", above=0, grid=(10.0, 50.0, 100.0, 200.0, 500.0, 1000.0))
+    reg: float = param(100.0, "regularisation, lambda", above=0, grid=(10.0, 50.0, 100.0, 200.0, 500.0, 1000.0))
     clip_negative: bool = param(False, "take negative weights for 0")
     inverse_propensity: float = param(0.0, "exponent a of the popularity that columns are divided by", at_least=0)
 

@@ -27,13 +27,14 @@ class ItemKNN(LossFree, RowBackbone):
     paper = "Sarwar, Karypis, Konstan, Riedl, WWW 2001"
     folds_in = True
 
-    neighbours: int = param(100, "neighbours of an item, K", at_least=1, grid=(20, 50, 100, 200))
-    shrinkage: float = param(10.0, "h, added to the norms", at_least=0, grid=(0.0, 10.0, 50.0))
+    neighbours: int = param(20, "neighbours of an item, K", at_least=1, grid=(5, 10, 20, 50, 100, 200))
+    shrinkage: float = param(0.0, "h, added to the norms", at_least=0, grid=(0.0, 10.0, 50.0))
 
     def fit(self, train: Interactions, seed: int) -> None:
         """Find the neighbours of every item; memory grows with I K, not with I^2."""
         source, weight = nearest(train, min(self.neighbours, train.n_items), self.shrinkage)  # (I, K), (I, K)
-        self.weights = SparseWeights.from_columns(source, weight)
+        target, place = np.nonzero(source >= 0)  # (nnz,), (nnz,)
+        self.weights = SparseWeights.of(source[target, place], target, weight[target, place], train.n_items)
 
     def forward(self, user: Tensor, inputs: Interactions) -> Tensor:
         """Return the scores (b, I) of some users (b,)."""
