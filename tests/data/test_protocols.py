@@ -1,3 +1,4 @@
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions
-from rankbench.data.protocols import divide
+from rankbench.data.protocols import divide, twister
 from rankbench.data.protocols.iid import iid
 from rankbench.data.protocols.parts import Pairs
 from rankbench.data.protocols.popularity import popularity
@@ -74,6 +75,46 @@ def test_iid_is_the_algorithm_step_by_step(pairs):
     made = iid(pairs)
     assert as_set(made[0]) == train
     assert as_set(made[1]) == {(u, i) for u, i in test if u in users and i in known}
+
+
+def popularity_step_by_step(pairs: Pairs) -> tuple[set, set]:
+    """The published procedure with Python's own generator and lists, draw by draw."""
+    random, users_of = Random(0), {}
+    for u, i in zip(pairs.user.tolist(), pairs.item.tolist(), strict=True):
+        users_of.setdefault(i, []).append(u)
+    items, test = list(users_of), set()
+    while len(test) < len(pairs) - int(0.8 * len(pairs)):
+        i = random.choice(items)
+        u = random.choice(users_of[i])
+        if len(users_of[i]) > 1:
+            test.add((u, i))
+            users_of[i].remove(u)
+    train = {(u, i) for i, users in users_of.items() for u in users}
+    known = {u for u, _ in train}
+    return train, {(u, i) for u, i in test if u in known}
+
+
+@settings(max_examples=60, deadline=None)
+@given(dense())
+def test_popularity_is_the_algorithm_step_by_step(pairs):
+    try:
+        train, test = popularity(pairs)
+    except UserError:
+        return
+    assert (as_set(train), as_set(test)) == popularity_step_by_step(pairs)
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_draws_go_on_where_a_block_of_random_words_ends(monkeypatch, block):
+    monkeypatch.setattr(twister, "_BLOCK", block)
+    random = Random(1)
+    pairs = pairs_of({(u, int(40 * random.random() ** 2)) for u in range(80) for _ in range(12)} | {(0, 39)})
+    assert tuple(map(as_set, popularity(pairs))) == popularity_step_by_step(pairs)
+    indptr, python = np.array([0, 0, 1, 3, 40, 40 + 2**11]), Random(5)
+    rows = [list(range(a, b)) for a, b in pairwise(indptr.tolist())]
+    for listed in rows:
+        python.shuffle(listed)
+    assert twister.shuffled(indptr, 5).tolist() == [row for listed in rows for row in listed]
 
 
 @settings(max_examples=60, deadline=None)

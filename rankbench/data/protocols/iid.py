@@ -6,8 +6,6 @@ through the users in ascending order.
 
 from __future__ import annotations
 
-from random import Random
-
 import numpy as np
 
 from rankbench.data.interactions import Interactions
@@ -22,14 +20,13 @@ def iid(pairs: Pairs) -> tuple[Interactions, Interactions]:
 
     A test pair whose item does not occur in train is dropped, and so is the pair of a user who has only one.
     """
-    random = Random(SEED)
+    from rankbench.data.protocols.twister import shuffled  # it needs numba, the names of the protocols do not
+
     everything = pairs.select(np.ones(len(pairs), np.bool_))
-    in_train = np.zeros(len(everything), np.bool_)  # (n,)
-    for start, end in zip(everything.indptr[:-1].tolist(), everything.indptr[1:].tolist(), strict=True):
-        rows = list(range(start, end))
-        random.shuffle(rows)
-        in_train[rows[: int((end - start) * TRAIN)]] = True
     user, item = everything.users, everything.items
+    rank = np.arange(len(everything)) - everything.indptr[user]  # (n,) the place among the user's
+    in_train = np.zeros(len(everything), np.bool_)  # (n,)
+    in_train[shuffled(everything.indptr, SEED)[rank < (everything.user_counts * TRAIN).astype(np.int64)[user]]] = True
     item_known = np.bincount(item[in_train], minlength=pairs.n_items) > 0  # (I,)
     in_test = ~in_train & item_known[item] & (everything.user_counts > 1)[user]  # (n,)
     train, test = (

@@ -7,9 +7,8 @@ learn than in `iid`.
 
 from __future__ import annotations
 
-from random import Random
-
 import numpy as np
+from numpy.typing import NDArray
 
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocols.parts import Pairs
@@ -28,46 +27,31 @@ def popularity(pairs: Pairs) -> tuple[Interactions, Interactions]:
     Raises:
         UserError: there are too few pairs an item to take 20 % and leave one of each.
     """
+    from rankbench.data.protocols.twister import take_of_items  # it needs numba, the names of the protocols do not
+
     everything = pairs.select(np.ones(len(pairs), np.bool_))
     need = len(everything) - int(TRAIN * len(everything))
-    users_of = _users_of_items(everything)
-    if len(everything) - len(users_of) < need:
+    items = _in_order_of_occurrence(everything)
+    if len(everything) - len(items) < need:
         raise UserError(
-            f"{len(everything)} pairs of {len(users_of)} items are too few to take {need} and leave one of each item.",
+            f"{len(everything)} pairs of {len(items)} items are too few to take {need} and leave one of each item.",
             "Use a larger core or another protocol.",
         )
-    test = _draw(users_of, need)
-    train = [(user, item) for item, users in users_of.items() for user in users]
-    train_set = _interactions(train, pairs)
-    return train_set, _of_trained_users(_interactions(test, pairs), train_set)
+    by_item = np.argsort(everything.items, kind="stable")  # (nnz,) users ascending within each item
+    start = np.append(0, np.cumsum(everything.item_counts))  # (I + 1,)
+    left, users = take_of_items(items, start, everything.users[by_item], need, SEED)
+    item = everything.items[by_item]  # (nnz,)
+    in_train = np.arange(len(item)) < (start[:-1] + left)[item]  # (nnz,)
+    train, test = (
+        Interactions.from_pairs(users[rows], item[rows], pairs.n_users, pairs.n_items) for rows in (in_train, ~in_train)
+    )
+    return train, _of_trained_users(test, train)
 
 
-def _users_of_items(everything: Interactions) -> dict[int, list[int]]:
-    """Return the users of each item, ascending; items in the order in which they first occur."""
-    users_of: dict[int, list[int]] = {}
-    for user, item in zip(everything.users.tolist(), everything.items.tolist(), strict=True):
-        users_of.setdefault(item, []).append(user)
-    return users_of
-
-
-def _draw(users_of: dict[int, list[int]], need: int) -> list[tuple[int, int]]:
-    """Take `need` pairs (user, item) out of `users_of`."""
-    random = Random(SEED)
-    items = list(users_of)
-    taken: list[tuple[int, int]] = []
-    while len(taken) < need:
-        item = random.choice(items)
-        users = users_of[item]
-        user = random.choice(users)  # drawn even when it is discarded: the stream of the published splits needs it
-        if len(users) > 1:
-            taken.append((user, item))
-            users.remove(user)
-    return taken
-
-
-def _interactions(taken: list[tuple[int, int]], pairs: Pairs) -> Interactions:
-    user, item = np.array(taken, np.int64).reshape(-1, 2).T  # (n,), (n,)
-    return Interactions.from_pairs(user, item, pairs.n_users, pairs.n_items)
+def _in_order_of_occurrence(everything: Interactions) -> NDArray[np.int64]:
+    """Return the items that occur, in the order in which they first do."""
+    items, first = np.unique(everything.items, return_index=True)
+    return items[np.argsort(first)].astype(np.int64)
 
 
 def _of_trained_users(test: Interactions, train: Interactions) -> Interactions:
