@@ -13,7 +13,7 @@ LAYERS = [
     {"params", "randomness", "memory", "drawing", "device", "trial", "tables", "tables.form"},
     {"spec", "parallel"},
     {"data.interactions", "data.progress", "data.toml_table", "data.filter", "data.protocol", "data.sources"},
-    {"data.catalog_raw"},
+    {"data.catalog_raw", "data.dataset"},
     {"data.catalog", "losses", "backbones", "rowwise", "minimax", "rows_on"},
     {"registry", "sampling", "sampling.*", "sparse", "scoring", "scoring.*", "losses.*", "backbones.*", "tables.*"},
     {"gradient.*", "gradient"},

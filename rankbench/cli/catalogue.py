@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from rankbench.data.catalog import Dataset
+from rankbench.data.dataset import Dataset
 from rankbench.data.download import Verdict
 from rankbench.data.folder import read_manifest, split_folder
 from rankbench.data.manifest import source_of
@@ -71,7 +71,7 @@ def _dataset_data(data: Path, d: Dataset) -> dict[str, Any]:
     return {
         "name": d.name,
         "title": d.title,
-        "kind": "embedded" if d.embedded else "published" if d.published else "original",
+        "kind": "own" if d.own else "embedded" if d.embedded else "published" if d.published else "original",
         "login": d.raw.login if d.raw else "",
         "users": d.users,
         "items": d.items,

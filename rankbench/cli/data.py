@@ -68,14 +68,14 @@ def verify(
     """Hash everything again and name what is wrong; exit code 1 if something is."""
     from dataclasses import asdict
 
-    from rankbench.data.catalog import find_dataset
+    from rankbench.data.catalog import catalog_of, find_dataset
     from rankbench.data.inventory import verify as check
 
     where = _folder(folder)
     known = {split.dataset for split in _prepared(where)}
     for name in names or []:
         if name not in known:
-            find_dataset(name)
+            find_dataset(name, catalog_of(where))
     checked = []
     for one in check(where, tuple(names or ())):
         checked.append(one)
@@ -91,12 +91,15 @@ def verify(
 
 @data.command()
 def remove(name: Name, split: Split = None, folder: Folder = None) -> None:
-    """Remove the prepared splits of a data set; they can be made again, downloaded files stay."""
+    """Remove the prepared splits of a data set, and the name of a file of yours; files that were fetched stay."""
     from rankbench.data.inventory import remove as take_away
+    from rankbench.data.own_table import forget_table
 
     for one in _wanted(_folder(folder), name, split):
         take_away(one)
         typer.echo(f"Removed {one.dataset} {one.protocol}, {_megabytes(one.bytes)}.")
+    if not split and forget_table(_folder(folder), name):
+        typer.echo(f"{name} is no name of a data set any more; its file is where it was.")
 
 
 @data.command()

@@ -10,16 +10,34 @@ import typer
 from rankbench.errors import UserError
 
 if TYPE_CHECKING:
-    from rankbench.data.catalog import Dataset
+    from rankbench.cli.fetch_own import Described
+    from rankbench.data.dataset import Dataset
     from rankbench.data.prepare import Access
 
+    Wanted = list[tuple[Dataset, str]]
+    Fault = tuple[Dataset, str, UserError]
+
 BUILT_IN = "online-retail"
+OWN = "A file of your own (csv, tsv, json lines, Parquet, ...; text also as .gz)"
+OwnColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Its column, by name or position from 1, or none; guessed if left out.",
+        show_default=False,
+        rich_help_panel=OWN,
+    ),
+]
 
 
 def fetch(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="Data sets to fetch; none: the built-in one.", show_default=False),
+        typer.Argument(
+            metavar="NAME-or-FILE",
+            help="Data sets to fetch, or a file of your own; none: the built-in one.",
+            show_default=False,
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -44,27 +62,49 @@ def fetch(
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use only what is here.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Ask whether the links are alive; fetch nothing.")] = False,
+    user: OwnColumn = None,
+    item: OwnColumn = None,
+    rating: OwnColumn = None,
+    time: OwnColumn = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the data set is called.", show_default=False, rich_help_panel=OWN)
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Ratings from here up count; all if left out.", show_default=False, rich_help_panel=OWN),
+    ] = None,
+    core: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Least interactions of users and items; 5 if left out.", show_default=False, rich_help_panel=OWN
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make splits again that are ready.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the catalogue and its state as JSON.")] = False,
 ) -> None:
     """Fetch data sets and make their splits ready; without a name, the built-in one, and list what there is."""
-    from rankbench.data.catalog import load_catalog
+    from rankbench.cli.fetch_own import Described, file_of
     from rankbench.data.folder import default_data_folder
     from rankbench.data.prepare import Access
 
     if given and len(names or []) != 1:
         raise UserError("--from goes with one data set.", "For example `rankbench fetch NAME --from ~/Downloads`.")
     folder = data.expanduser() if data else default_data_folder()
-    if check:
-        _check(names or [], mirror, json)
-        return
-    wanted = _wanted(names or [BUILT_IN], split)
-    files_only = _files_only(names or [])
+    columns = {"user": user, "item": item, "rating": rating, "time": time}
+    typed = {column: place for column, place in columns.items() if place is not None}
+    described = Described(typed, name, threshold, core)
     access = Access(mirror, offline, given.expanduser() if given else None, force)
-    failed = _make_ready(folder, wanted, access)
-    _load_files(folder, files_only, access)
-    shown = list({d.name: d for d, _ in wanted}.values()) if names else list(load_catalog().values())
-    done = [pair for pair in wanted if pair not in [(d, p) for d, p, _ in failed]]
+    if file := file_of(names or [], described):
+        _fetch_file(folder, file, described, split, access, json)
+        return
+    if check:
+        from rankbench.cli.fetch_check import check_links
+
+        check_links(_datasets(folder, names or []), mirror, json)
+        return
+    shown = _datasets(folder, names or [])
+    chosen = shown if names else _datasets(folder, [BUILT_IN])
+    failed, done = _make_all(folder, chosen, split, access)
     if json:
         _print_json(folder, shown)
     elif names:
@@ -72,34 +112,61 @@ def fetch(
     else:
         _print_catalogue(folder, shown)
     if failed:
-        raise _joined(failed, len(wanted))
+        raise _joined(failed, len(failed) + len(done))
 
 
-def _wanted(names: list[str], split: str | None) -> list[tuple[Dataset, str]]:
+def _fetch_file(folder: Path, file: Path, described: Described, split: str | None, access: Access, json: bool) -> None:
+    """Make a data set of a file of the user's; it is known by its name as soon as one split of it is ready."""
+    from rankbench.cli.console import notes
+    from rankbench.cli.fetch_own import dataset_of
+    from rankbench.data.own_table import keep_table
+
+    dataset = dataset_of(folder, file, described, force=access.force)
+    failed, done = _make_all(folder, [dataset], split, access)
+    if done:
+        keep_table(folder, dataset)
+    if json:
+        _print_json(folder, [dataset])
+    else:
+        _print_splits(folder, done)
+    if failed:
+        raise _joined(failed, len(failed) + len(done))
+    notes().print(f"It is known as {dataset.name}: `rankbench run --dataset {dataset.name}`.", markup=False)
+
+
+def _datasets(folder: Path, names: list[str]) -> list[Dataset]:
+    """Return the data sets of some names, all there are if there are none."""
+    from rankbench.data.catalog import catalog_of, find_dataset
+
+    catalog = catalog_of(folder)
+    return [find_dataset(name, catalog) for name in dict.fromkeys(names)] or list(catalog.values())
+
+
+def _make_all(folder: Path, datasets: list[Dataset], split: str | None, access: Access) -> tuple[list[Fault], Wanted]:
+    """Make the splits of data sets ready that are asked for; return what failed and what is ready."""
+    wanted = _wanted(datasets, split)
+    failed = _make_ready(folder, wanted, access)
+    _load_files(folder, [dataset for dataset in datasets if not dataset.protocols], access)
+    return failed, [pair for pair in wanted if pair not in [(d, p) for d, p, _ in failed]]
+
+
+def _wanted(datasets: list[Dataset], split: str | None) -> Wanted:
     """Return the splits that are asked for; every name is checked before anything is done."""
-    from rankbench.data.catalog import find_dataset
     from rankbench.data.protocol import read_protocol
 
     protocols = [word.strip() for word in split.split(",") if word.strip()] if split is not None else []
     if split is not None and not protocols:
         raise UserError("--split names no split.", "Give names separated by commas, as in --split iid,popularity.")
     wanted = []
-    for dataset in map(find_dataset, dict.fromkeys(names)):
+    for dataset in datasets:
         for protocol in dict.fromkeys(protocols or dataset.usual):
             dataset.source_of(protocol)
             wanted.append((dataset, str(read_protocol(protocol))))
     return wanted
 
 
-def _files_only(names: list[str]) -> list[Dataset]:
-    """Return those of the data sets that cannot be split, for want of users."""
-    from rankbench.data.catalog import find_dataset
-
-    return [dataset for dataset in map(find_dataset, dict.fromkeys(names)) if not dataset.protocols]
-
-
 def _load_files(folder: Path, datasets: list[Dataset], access: Access) -> None:
-    """Fetch the files of data sets that cannot be split."""
+    """Fetch the files of data sets that cannot be split, for want of users."""
     from rankbench.cli.reporter import Reporter
     from rankbench.data.prepare import load
 
@@ -110,61 +177,27 @@ def _load_files(folder: Path, datasets: list[Dataset], access: Access) -> None:
                 typer.echo(path)
 
 
-def _check(names: list[str], mirror: str | None, json: bool) -> None:
-    """Ask every address of the data sets, or of the whole catalogue, whether it is alive and of the right size."""
-    from dataclasses import asdict
-
-    from rankbench.data.catalog import find_dataset, load_catalog
-    from rankbench.data.download import check_files
-
-    datasets = [find_dataset(name) for name in dict.fromkeys(names)] or list(load_catalog().values())
-    files = [(dataset.name, file) for dataset in datasets for file in dataset.files]
-    found = list(zip(files, check_files([file for _, file in files], mirror), strict=True))
-    if json:
-        import json as writer
-
-        rows = [
-            {"dataset": name, "file": str(file.path), **asdict(verdict)}
-            for (name, file), verdicts in found
-            for verdict in verdicts
-        ]
-        typer.echo(writer.dumps(rows, indent=2))
-    else:
-        from rankbench.cli.catalogue import links_table
-        from rankbench.cli.console import notes, results
-
-        if found:
-            results().print(links_table(found))
-        for dataset in datasets:
-            if not dataset.files:
-                notes().print(f"{dataset.name} ships with the package: there is no link.", markup=False)
-    if any(
-        verdicts and not any(verdict.alive and verdict.same_size is not False for verdict in verdicts)
-        for _, verdicts in found
-    ):
-        raise typer.Exit(1)
-
-
-def _make_ready(
-    folder: Path, wanted: list[tuple[Dataset, str]], access: Access
-) -> list[tuple[Dataset, str, UserError]]:
+def _make_ready(folder: Path, wanted: Wanted, access: Access) -> list[Fault]:
     """Make splits ready, one fault not hindering the others; return the faults."""
     from rankbench.cli.reporter import Reporter
-    from rankbench.data.prepare import find_sound, prepare
+    from rankbench.data.prepare import find_sound, load_ahead, prepare
 
-    failed, there = [], []
+    there = [(d, p) for d, p in wanted if not access.force and find_sound(folder, d, p)]
+    missing = [pair for pair in wanted if pair not in there]
+    failed = []
     with Reporter() as reporter:
-        for dataset, protocol in wanted:
-            if not access.force and find_sound(folder, dataset, protocol):
-                there.append(f"{dataset.name} {protocol}")
-                continue
+        faults = load_ahead(folder, missing, access, reporter.show)
+        for dataset, protocol in missing:
             try:
+                if fault := faults.get((dataset.name, protocol)):
+                    raise fault
                 prepare(folder, dataset, protocol, access, reporter.show)
             except UserError as error:
                 failed.append((dataset, protocol, error))
         if there:
-            nothing = "Nothing to do. " if len(there) == len(wanted) else ""
-            reporter.say(f"{nothing}Ready already: {', '.join(there)}; --force makes them again.")
+            nothing = "" if missing else "Nothing to do. "
+            listed = ", ".join(f"{dataset.name} {protocol}" for dataset, protocol in there)
+            reporter.say(f"{nothing}Ready already: {listed}; --force makes them again.")
     return failed
 
 
@@ -176,7 +209,7 @@ def _print_json(folder: Path, shown: list[Dataset]) -> None:
     typer.echo(json.dumps(catalogue_data(folder, shown), indent=2, ensure_ascii=False))
 
 
-def _print_splits(folder: Path, done: list[tuple[Dataset, str]]) -> None:
+def _print_splits(folder: Path, done: Wanted) -> None:
     from rankbench.cli.catalogue import splits_table
     from rankbench.cli.console import notes, results
 
@@ -198,7 +231,7 @@ def _print_catalogue(folder: Path, shown: list[Dataset]) -> None:
     )
 
 
-def _joined(failed: list[tuple[Dataset, str, UserError]], tried: int) -> UserError:
+def _joined(failed: list[Fault], tried: int) -> UserError:
     """Return one error for all faults; the first hint stands for all."""
     if tried == 1:
         return failed[0][2]

@@ -67,9 +67,11 @@ _SEES = {"Loss": "negatives", "ListLoss": "lists", "VectorLoss": "vectors"}
 
 def _entries(shelf: Shelf) -> dict[str, dict[str, Any]]:
     if shelf is Shelf.datasets:
-        from rankbench.data.catalog import load_catalog
+        from rankbench.data.catalog import catalog_of
+        from rankbench.data.folder import default_data_folder
 
-        return {name: {"summary": dataset.title} for name, dataset in load_catalog().items()}
+        catalog = catalog_of(default_data_folder())
+        return {name: {"summary": dataset.title} for name, dataset in catalog.items()}
     if shelf is Shelf.tables:
         from rankbench.tables.form import KINDS
 

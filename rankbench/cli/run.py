@@ -154,16 +154,18 @@ def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary:
 def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
     """Return the splits asked for, prepared now if they are missing; all names are checked first."""
     from rankbench.cli.reporter import Reporter
-    from rankbench.data.catalog import find_dataset
+    from rankbench.data.catalog import catalog_of, find_dataset
     from rankbench.data.folder import default_data_folder
     from rankbench.data.prepare import Access, ensure_split
     from rankbench.data.protocol import read_protocol
 
+    folder = data.expanduser() if data else default_data_folder()
+    catalog = catalog_of(folder)
     wanted = [(d.strip(), str(read_protocol(p))) for d in datasets.split(",") for p in protocols.split(",")]
     for name, protocol in wanted:
-        find_dataset(name).source_of(protocol)
+        find_dataset(name, catalog).source_of(protocol)
     with Reporter() as reporter:
-        return [ensure_split(data or default_data_folder(), d, p, Access(mirror), reporter.show) for d, p in wanted]
+        return [ensure_split(folder, d, p, Access(mirror), reporter.show) for d, p in wanted]
 
 
 def use_threads(threads: int | None) -> None:

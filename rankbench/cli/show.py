@@ -84,7 +84,8 @@ def describe(text: str) -> dict[str, Any]:
     Raises:
         UserError: nothing has that name, or it has no such parameters.
     """
-    from rankbench.data.catalog import load_catalog
+    from rankbench.data.catalog import catalog_of
+    from rankbench.data.folder import default_data_folder
     from rankbench.errors import UserError, unknown
     from rankbench.evaluation.meanings import MEANINGS
     from rankbench.registry import names
@@ -99,7 +100,7 @@ def describe(text: str) -> dict[str, Any]:
         if name in names(kind) or (kind == "loss" and name.endswith(".py")):
             return _part(kind, text)
     key = name.lower().replace("-", "_")
-    catalog = load_catalog()
+    catalog = catalog_of(default_data_folder())
     if key not in MEANINGS and name not in catalog:
         known = [*names("loss"), *names("backbone"), *KINDS, *MEANINGS, *catalog]
         raise unknown("name", name, known, "`rankbench list` lists losses, backbones and data sets.")
@@ -109,7 +110,7 @@ def describe(text: str) -> dict[str, Any]:
         return _metric(key)
     from rankbench.cli.show_dataset import describe_dataset
 
-    return describe_dataset(name)
+    return describe_dataset(catalog[name])
 
 
 def _metric(key: str) -> dict[str, Any]:

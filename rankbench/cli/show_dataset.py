@@ -5,43 +5,57 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
-    from rankbench.data.catalog import Dataset
+    from rankbench.data.dataset import Dataset
     from rankbench.data.interactions import Split
 
 TENTHS = 10
 _WIDTH = 40
 
 
-def describe_dataset(name: str) -> dict[str, Any]:
+def describe_dataset(found: Dataset) -> dict[str, Any]:
     """Return what the catalogue says of a data set and, if a split of it is prepared, what its pairs are like."""
-    from rankbench.data.catalog import find_dataset
+    from rankbench.data.folder import default_data_folder, load_split
 
-    found = find_dataset(name)
+    data = default_data_folder()
+    paragraphs = found.title, found.terms, found.cite and f"Cite: {found.cite}", found.home and f"Home: {found.home}"
     described: dict[str, Any] = {
         "kind": "data set",
-        "name": name,
-        "text": f"{found.title}\n\n{found.terms}\n\nCite: {found.cite}\n\nHome: {found.home}",
+        "name": found.name,
+        "text": "\n\n".join(filter(None, paragraphs)),
         "splits": list(found.protocols),
         "counts": {"users": found.users, "items": found.items, "interactions": found.interactions},
         "licence": found.licence,
         "login": found.raw.login if found.raw else "",
         "filter": str(found.settings.filter) if found.protocols else "",
     }
-    if split := _prepared(found):
+    if prepared := _prepared(data, found):
+        split = load_split(data, found.name, prepared[0])
         described |= _statistics(split)
+        described["statistics"] |= _span(data, found.name, prepared)
     return described
 
 
-def _prepared(dataset: Dataset) -> Split | None:
-    """Return the first usual split that is prepared."""
-    from rankbench.data.folder import default_data_folder, has_split, load_split
+def _prepared(data: Path, dataset: Dataset) -> list[str]:
+    """Return the splits that are prepared, the usual ones first."""
+    from rankbench.data.folder import has_split
 
-    data = default_data_folder()
-    ready = (protocol for protocol in dataset.usual if has_split(data, dataset.name, protocol))
-    protocol = next(ready, None)
-    return load_split(data, dataset.name, protocol) if protocol else None
+    offered = dict.fromkeys([*dataset.usual, *dataset.protocols])
+    return [protocol for protocol in offered if has_split(data, dataset.name, protocol)]
+
+
+def _span(data: Path, name: str, protocols: list[str]) -> dict[str, str]:
+    """Return the first and the last date of the interactions, from a split that has read their times."""
+    from datetime import UTC, datetime
+
+    from rankbench.data.folder import read_manifest
+
+    spans = (read_manifest(data, name, protocol).get("time") for protocol in protocols)
+    span: dict[str, int] = next(filter(None, spans), {})
+    return {key: datetime.fromtimestamp(seconds, UTC).date().isoformat() for key, seconds in span.items()}
 
 
 def _statistics(split: Split) -> dict[str, Any]:

@@ -1,175 +1,37 @@
-"""The catalogue of data sets, `datasets.toml`: what there is, from where, under which terms, in which splits."""
+"""The catalogue of data sets, `datasets.toml`: what there is, from where, under which terms, in which splits.
+
+Data sets of the user's own stand beside those that come with rankbench, in the folder of the data: in a `datasets.toml`
+that the user writes, and in a `dataset.toml` for each file that `rankbench fetch FILE` was given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import cast
 
 from rankbench.data.catalog_raw import read_raw, read_remote
+from rankbench.data.dataset import Dataset, Embedded, Published, Settings
 from rankbench.data.filter import ORDERS, Filter, Order
-from rankbench.data.protocol import PROTOCOLS, read_protocol
-from rankbench.data.sources import Raw, RemoteFile
+from rankbench.data.protocol import PROTOCOLS
 from rankbench.data.toml_table import TomlTable, read_toml
 from rankbench.errors import UserError, unknown
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """The folder of the data that ship with the package."""
 
+OWN_CORE = 5
+"""Least number of interactions of a user and an item where a data set of the user's own does not say."""
+
 _ARCHIVED = ("iid", "popularity", "temporal")
 """Protocols of which splits were published as archives."""
-
-_OF_PAIRS = ("shift", "iid", "popularity", "popularity-inverse")
-_OF_TIMES = ("temporal", "leave-one-out")
 
 _COMMON = (
     *("title", "home", "licence", "terms", "cite", "users", "items", "interactions", "threshold", "core", "id"),
     *("embedded", "splits", "raw", "protocols"),
 )
-
-
-@dataclass(frozen=True)
-class Published:
-    """A split as it was published: one archive.
-
-    Args:
-        file: the archive.
-        train, test: number of pairs.
-    """
-
-    file: RemoteFile
-    train: int
-    test: int
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Data that ship with the package.
-
-    Args:
-        interactions, items: the Parquet files.
-        sha256: of the file of interactions.
-        columns: the file's names of the columns `user`, `item`, `time` and, where there are ratings, `rating`.
-    """
-
-    interactions: Path
-    items: Path
-    sha256: str
-    columns: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the data are made ready for a protocol.
-
-    Args:
-        filter: what is left out.
-        id: "str" or "int", how ids sort.
-        held_out: users held out for validation, and as many for test, by `strong`; None for its own share.
-    """
-
-    filter: Filter
-    id: str
-    held_out: int | None = None
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One data set of the catalogue.
-
-    Args:
-        name: what one types.
-        title, home, cite: for people.
-        licence: in a word or two.
-        terms: in sentences; for embedded data the attribution.
-        settings: how the data are made ready, and by protocol where it is done otherwise.
-        users, items, interactions: counts after filtering; None where they are not known.
-        embedded: the data, if they ship with the package.
-        published: the published splits by protocol.
-        raw: the original data.
-    """
-
-    name: str
-    title: str
-    home: str
-    cite: str
-    licence: str
-    terms: str
-    settings: Settings
-    overrides: Mapping[str, Settings] = field(default_factory=dict)
-    users: int | None = None
-    items: int | None = None
-    interactions: int | None = None
-    embedded: Embedded | None = None
-    published: Mapping[str, Published] = field(default_factory=dict)
-    raw: Raw | None = None
-
-    @property
-    def protocols(self) -> tuple[str, ...]:
-        """The protocols on offer, by name."""
-        columns = self._columns
-        offered = set(self.published)
-        if "iid" in self.published or columns:
-            offered |= set(_OF_PAIRS)
-        if "time" in columns:
-            offered |= set(_OF_TIMES)
-        if columns:
-            offered.add("strong")
-        if self.raw and "exposed" in self.raw.files:
-            offered.add("exposure")
-        return tuple(protocol for protocol in PROTOCOLS if protocol in offered)
-
-    @property
-    def usual(self) -> tuple[str, ...]:
-        """The protocols that are made unless others are asked for: those that need nothing but what was published."""
-        if self.published:
-            wanted = {"shift", *self.published}
-        else:
-            wanted = {"shift", "iid", "popularity", "temporal", "exposure"}
-        return tuple(protocol for protocol in self.protocols if protocol in wanted)
-
-    @property
-    def _columns(self) -> tuple[str, ...]:
-        """The columns that the original data have here, none if there are no such data or they have no users."""
-        if self.embedded:
-            return tuple(self.embedded.columns)
-        if self.raw is None or self.raw.reader is None:
-            return ()
-        reader = self.raw.reader
-        given = tuple(reader.columns) or ("user", "item")
-        return (*given, "time") if reader.format == "netflix" else given
-
-    def settings_of(self, protocol: str) -> Settings:
-        """Return how the data are made ready for a protocol."""
-        return self.overrides.get(read_protocol(protocol).name, self.settings)
-
-    def source_of(self, protocol: str) -> Published | Embedded | Raw:
-        """Return what a protocol is made from: its published split, else the published `iid` pairs, else original data.
-
-        Raises:
-            UserError: the data set does not offer the protocol.
-        """
-        name = read_protocol(protocol).name
-        if name not in self.protocols:
-            raise unknown(f"split of {self.name}", name, self.protocols, "`rankbench fetch` lists the splits.")
-        if name in self.published:
-            return self.published[name]
-        if self.embedded:
-            return self.embedded
-        if name in _OF_PAIRS and "iid" in self.published:
-            return self.published["iid"]
-        assert self.raw is not None
-        return self.raw
-
-    @property
-    def files(self) -> tuple[RemoteFile, ...]:
-        """All files that can be had from elsewhere, each once."""
-        archives = [split.file for split in self.published.values()]
-        originals = [raw.file for raw in self.raw.files.values()] if self.raw else []
-        return tuple(dict.fromkeys([*archives, *originals]))
-
+_RESERVED = "archives"  # the folder of downloaded files has this name
 
 Catalog = Mapping[str, Dataset]
 
@@ -180,7 +42,37 @@ def load_catalog(file: Path | None = None) -> Catalog:
     Raises:
         UserError: the file is not a catalogue; the message names the line.
     """
-    return _own() if file is None else _read(file)
+    return _built_in() if file is None else _read(file)
+
+
+def catalog_of(data: Path) -> Catalog:
+    """Return the data sets that come with rankbench, and behind them the user's own in a folder of the data.
+
+    Raises:
+        UserError: a file of the user's is not a catalogue, or a name is there already; the message names the line.
+    """
+    catalog = dict(_built_in())
+    for file in (data / "datasets.toml", *sorted(data.glob("*/dataset.toml"))):
+        for name, dataset in _read(file, own=True).items() if file.is_file() else ():
+            if name in catalog:
+                whose = "another one of yours" if catalog[name].own else "a built-in data set"
+                raise UserError(f"{file}: the table {name} has the name of {whose}.", "Rename the table.")
+            catalog[name] = dataset
+    return catalog
+
+
+def check_name(name: str, where: str) -> None:
+    """Refuse what cannot be the name of a data set.
+
+    Raises:
+        UserError: the message begins with `where`.
+    """
+    if not name.replace("-", "").isalnum() or not name.isascii() or name != name.lower() or name.startswith("-"):
+        raise UserError(
+            f"{where}: a data set's name is made of a-z, 0-9 and '-', got {name!r}.", "Choose another name."
+        )
+    if name == _RESERVED:
+        raise UserError(f"{where}: no data set can have the name {name!r}.", "Choose another name.")
 
 
 def find_dataset(name: str, catalog: Catalog | None = None) -> Dataset:
@@ -201,34 +93,38 @@ def protocols_of(name: str) -> tuple[str, ...]:
 
 
 @cache
-def _own() -> Catalog:
+def _built_in() -> Catalog:
     package = Path(__file__).parents[1] / "datasets.toml"
     return _read(package if package.is_file() else Path(__file__).parents[2] / "datasets.toml")
 
 
-def _read(file: Path) -> Catalog:
+def _read(file: Path, *, own: bool = False) -> Catalog:
     catalog = read_toml(file)
-    return {name: _dataset(name, catalog.table(name)) for name in catalog.names}
+    return {name: _dataset(name, catalog.table(name), file.parent if own else None) for name in catalog.names}
 
 
-def _dataset(name: str, table: TomlTable) -> Dataset:
-    if not name.replace("-", "").isalnum() or not name.isascii() or name != name.lower() or name.startswith("-"):
-        raise UserError(f"{table.where()}: a data set's name is made of a-z, 0-9 and '-'.", "Rename the table.")
+def _dataset(name: str, table: TomlTable, own: Path | None) -> Dataset:
+    """Return the data set of a table; in one of the user's own, in the folder `own`, much may be left out."""
+    check_name(name, table.where())
     table.only(*_COMMON)
     if not any(table.has(key) for key in ("embedded", "splits", "raw")):
         raise UserError(f"{table.where()}: it has no data.", "Add a table embedded, splits or raw.")
+
+    def words(key: str, default: str, *pattern: str) -> str:
+        return default if own and not table.has(key) else table.text(key, *pattern)
+
     can_be_split = table.has("embedded") or table.has("splits") or table.table("raw").has("format")
-    settings = _settings(table) if can_be_split else Settings(Filter(), "str")
+    settings = _settings(table, own is not None) if can_be_split else Settings(Filter(), "str")
     users, items, interactions = (
         table.whole(key) if table.has(key) else None for key in ("users", "items", "interactions")
     )
     return Dataset(
         name=name,
-        title=table.text("title"),
-        home=table.text("home", r"https?://\S+", "an http or https address"),
-        cite=table.text("cite"),
-        licence=table.text("licence"),
-        terms=" ".join(table.text("terms").split()),
+        title=words("title", name),
+        home=words("home", "", r"https?://\S+", "an http or https address"),
+        cite=words("cite", ""),
+        licence=words("licence", ""),
+        terms=" ".join(words("terms", "Your own data.").split()),
         settings=settings,
         overrides=_overrides(table.table("protocols"), settings) if table.has("protocols") else {},
         users=users,
@@ -236,13 +132,15 @@ def _dataset(name: str, table: TomlTable) -> Dataset:
         interactions=interactions,
         embedded=_embedded(table.table("embedded")) if table.has("embedded") else None,
         published=_splits(table.table("splits")) if table.has("splits") else {},
-        raw=read_raw(name, table.table("raw")) if table.has("raw") else None,
+        raw=read_raw(name, table.table("raw"), own) if table.has("raw") else None,
+        own=own is not None,
     )
 
 
-def _settings(table: TomlTable) -> Settings:
-    core = table.whole("core")
-    return Settings(Filter(table.number("threshold"), core, core), table.choice("id", ("str", "int")))
+def _settings(table: TomlTable, own: bool) -> Settings:
+    core = OWN_CORE if own and not table.has("core") else table.whole("core")
+    id = "str" if own and not table.has("id") else table.choice("id", ("str", "int"))
+    return Settings(Filter(table.number("threshold"), core, core), id)
 
 
 def _overrides(protocols: TomlTable, settings: Settings) -> dict[str, Settings]:

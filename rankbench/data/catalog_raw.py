@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from rankbench.data.sources import ARCHIVES, COLUMNS, FORMATS, TIMES, Raw, RawFile, Reader, RemoteFile
 from rankbench.data.toml_table import TomlTable
@@ -11,8 +11,13 @@ _READER = ("format", "separator", "header", "columns", "time", "encoding", "quot
 _DIGITS = {"sha256": 64, "md5": 32, "git": 40}
 
 
-def read_raw(dataset: str, table: TomlTable) -> Raw:
+def read_raw(dataset: str, table: TomlTable, own: Path | None = None) -> Raw:
     """Return what the table `raw` of a data set says.
+
+    Args:
+        dataset: its name.
+        table: the table.
+        own: the folder of the user's catalogue; a file may then be one of this machine, its path relative to that.
 
     Raises:
         UserError: a missing or unknown key, a wrong type or value; the message names the line.
@@ -23,7 +28,7 @@ def read_raw(dataset: str, table: TomlTable) -> Raw:
     if not files.names:
         raise files.wrong("files", "a table of one file or more", "none")
     return Raw(
-        files={role: _file(dataset, files.table(role), login=bool(login)) for role in files.names},
+        files={role: _file(dataset, files.table(role), own, login=bool(login)) for role in files.names},
         reader=_reader(table) if table.has("format") else None,
         login=login,
         apart=table.flag("apart") if table.has("apart") else False,
@@ -55,14 +60,26 @@ def _columns(table: TomlTable) -> dict[str, str | int]:
     return found
 
 
-def _file(dataset: str, table: TomlTable, *, login: bool) -> RawFile:
-    table.only("path", "urls", "bytes", *_DIGITS, "archive", "member", "verified")
+def _file(dataset: str, table: TomlTable, own: Path | None, *, login: bool) -> RawFile:
+    if own and table.has("file"):
+        table.only("file", "archive", "member")
+        return _packed(table, local_file(dataset, own / Path(table.text("file")).expanduser()))
+    table.only("path", "urls", "bytes", *_DIGITS, "archive", "member", "verified", *(("file",) if own else ()))
     urls = () if login and not table.has("urls") else table.texts("urls", r"https?://\S+", "http or https addresses")
     path = PurePosixPath("raw") / (
         table.path("path") if table.has("path") or not urls else f"{dataset}/{_last(urls[0])}"
     )
+    return _packed(table, read_remote(table, path, urls))
+
+
+def local_file(dataset: str, file: Path) -> RemoteFile:
+    """Return a file of the user's as a file of a data set."""
+    return RemoteFile(PurePosixPath("raw") / dataset / file.name, local=file.absolute())
+
+
+def _packed(table: TomlTable, file: RemoteFile) -> RawFile:
     return RawFile(
-        file=read_remote(table, path, urls),
+        file=file,
         archive=table.choice("archive", ARCHIVES) if table.has("archive") else "none",
         member=table.text("member") if table.has("member") else "",
         verified=table.flag("verified") if table.has("verified") else False,

@@ -18,7 +18,7 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankbench.data.catalog import Dataset
+from rankbench.data.dataset import Dataset
 from rankbench.data.disk import new_folder, writing
 from rankbench.data.download import sha256_of
 from rankbench.data.interactions import FalseNegatives, Interactions, Split
@@ -64,6 +64,7 @@ def write_split(
     users: Sequence[str],
     items: Mapping[str, str | None],
     pins: Mapping[str, Any] | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Split:
     """Write a split as a whole, in place of an older one, and return it.
 
@@ -75,6 +76,7 @@ def write_split(
         users: (U,) original ids.
         items: (I,) original ids, each with its title if known.
         pins: what was found of the source files that the catalogue does not fully know, by path.
+        span: the first and the last time of the interactions, Unix seconds, where the protocol reads times.
 
     Raises:
         UserError: the folder cannot be written.
@@ -90,7 +92,7 @@ def write_split(
             with (folder / f"{name}.parquet").open("wb") as stream:
                 pq.write_table(table.replace_schema_metadata(mark), stream, compression="zstd")
         files = {file.name: sha256_of(file) for file in sorted(folder.iterdir())}
-        manifest = build_manifest(dataset, split, parts, files, pins or {})
+        manifest = build_manifest(dataset, split, parts, files, pins or {}, span)
         text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return split

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankbench.data.catalog import load_catalog
+from rankbench.data.catalog import catalog_of
 from rankbench.data.disk import TEMPORARY, writing
 from rankbench.data.download import is_right
 from rankbench.data.folder import MANIFEST, load_split
@@ -83,7 +83,7 @@ def verify(data: Path, names: tuple[str, ...] = ()) -> Iterator[Checked]:
             yield Checked(what)
         except UserError as error:
             yield Checked(what, str(error))
-    datasets = [d for d in load_catalog().values() if not names or d.name in names]
+    datasets = [d for d in catalog_of(data).values() if not names or d.name in names]
     known = {data / ARCHIVES / file.path: file for d in datasets for file in d.files}
     for path in downloaded(data):
         if file := known.get(path):

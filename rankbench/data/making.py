@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from rankbench.data.archives import open_members
-from rankbench.data.catalog import Dataset, Embedded, Published
+from rankbench.data.dataset import Dataset, Embedded, Published
 from rankbench.data.formats import read_embedded, read_published, read_rows, read_titles
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocol import Protocol
@@ -24,11 +24,12 @@ from rankbench.data.sources import Raw, Reader
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """The parts of a split, the ids of its users, and those of its items with their titles where known."""
+    """The parts of a split, the ids of users and of items, these with titles where known, and first and last time."""
 
     parts: Parts
     users: Sequence[str]
     items: Mapping[str, str | None]
+    span: tuple[int, int] | None = None
 
 
 def from_published(dataset: Dataset, protocol: Protocol, source: Published, archive: Path) -> Made:
@@ -57,7 +58,7 @@ def from_embedded(dataset: Dataset, protocol: Protocol, source: Embedded) -> Mad
     pairs = filtered(read_embedded(source, settings.id), settings.filter, timed=protocol.timed)
     parts = divide(str(protocol), pairs, held_out=settings.held_out)
     titles = read_titles(source)
-    return Made(parts, pairs.users, {item: titles.get(item) for item in parts.item_ids(pairs)})
+    return Made(parts, pairs.users, {item: titles.get(item) for item in parts.item_ids(pairs)}, pairs.span)
 
 
 def from_raw(dataset: Dataset, protocol: Protocol, source: Raw, files: Sequence[Path], cache: Path) -> Made:
@@ -95,7 +96,7 @@ def from_raw(dataset: Dataset, protocol: Protocol, source: Raw, files: Sequence[
                 check_apart(everything, exposed_rows)
             exposed = number_exposed(exposed_rows, pairs, threshold=settings.filter.threshold)
     parts = divide(str(protocol), pairs, held_out=settings.held_out, exposed=exposed)
-    return Made(parts, pairs.users, dict.fromkeys(parts.item_ids(pairs)))
+    return Made(parts, pairs.users, dict.fromkeys(parts.item_ids(pairs)), pairs.span)
 
 
 def _columns_of(reader: Reader, protocol: Protocol, threshold: float | None) -> Reader:

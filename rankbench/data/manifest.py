@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rankbench.data.catalog import Dataset, Embedded, Published
+from rankbench.data.dataset import Dataset, Embedded, Published
 from rankbench.data.interactions import Interactions, Split
 from rankbench.data.measures import gini, kl_divergence, total_variation
 from rankbench.data.protocols.parts import Parts
@@ -19,9 +19,17 @@ from rankbench.data.sources import RemoteFile
 FORMAT = 1
 """Version of the layout of a prepared split. It rises when files or manifest change, and old ones are made again."""
 
+LOCAL = "file"
+"""Key of the place of a user's own file."""
+
 
 def build_manifest(
-    dataset: Dataset, split: Split, parts: Parts, files: Mapping[str, str], pins: Mapping[str, Any]
+    dataset: Dataset,
+    split: Split,
+    parts: Parts,
+    files: Mapping[str, str],
+    pins: Mapping[str, Any],
+    span: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Return the manifest of a split as plain data, fit for strict JSON.
 
@@ -31,6 +39,7 @@ def build_manifest(
         parts: what the protocol says of it.
         files: sha256 of each file of the folder.
         pins: what was found of the files that the catalogue does not fully know, by path.
+        span: the first and the last time of the interactions, Unix seconds, where they were read.
     """
     return {
         "format": FORMAT,
@@ -48,6 +57,7 @@ def build_manifest(
         "warnings": list(parts.warnings),
         "users": split.n_users,
         "items": split.n_items,
+        "time": dict(zip(("first", "last"), span, strict=True)) if span else None,
         "parts": {name: statistics(part, split.train) for name, part in split.parts().items()},
         "files": dict(files),
     }
@@ -68,6 +78,8 @@ def source_of(dataset: Dataset, protocol: str) -> dict[str, Any]:
 
 
 def _file(file: RemoteFile) -> dict[str, Any]:
+    if file.local:
+        return {"path": str(file.path), LOCAL: str(file.local)}
     return {"path": str(file.path), "urls": list(file.urls), "bytes": file.bytes, "checksum": file.checksum}
 
 

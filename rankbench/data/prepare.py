@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankbench.data.catalog import Dataset, Embedded, Published, find_dataset, protocols_of
+from rankbench.data.catalog import catalog_of, find_dataset, protocols_of
+from rankbench.data.dataset import Dataset, Embedded, Published
 from rankbench.data.disk import make_folder, need_space, writing
-from rankbench.data.download import ensure_files, pin_of, take
+from rankbench.data.download import pin_of
 from rankbench.data.folder import default_data_folder, has_split, load_split, read_manifest, write_split
 from rankbench.data.interactions import Split
+from rankbench.data.loading import Access, files_of, load, load_ahead, tell_terms
 from rankbench.data.manifest import source_of
+from rankbench.data.own import changed_files, pin_of_own
 from rankbench.data.progress import Note, Progress, silent
 from rankbench.data.protocol import Protocol, read_protocol
-from rankbench.data.sources import Raw, RemoteFile
 from rankbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ __all__ = [
     "ensure_split",
     "find_sound",
     "is_ready",
+    "load",
+    "load_ahead",
     "load_split",
     "prepare",
     "protocols_of",
@@ -38,23 +42,6 @@ _BYTES_A_PAIR = 8
 _Made = tuple["Made", dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Access:
-    """Where files may come from.
-
-    Args:
-        mirror: a folder or an http(s) address with the files under their places, tried before their origin.
-        offline: use nothing but what is here: the cache and a mirror that is a folder.
-        given: a file that the user has, or a folder that has the files.
-        force: make splits again that are ready, and accept that a file has changed since it was pinned.
-    """
-
-    mirror: str | None = None
-    offline: bool = False
-    given: Path | None = None
-    force: bool = False
-
-
 def ensure_split(
     data: Path, dataset: str, protocol: str, access: Access | None = None, progress: Progress = silent
 ) -> Split:
@@ -62,7 +49,7 @@ def ensure_split(
 
     Args:
         data: the folder of the data.
-        dataset: name in the catalogue.
+        dataset: name in the catalogue, or of the user's own.
         protocol: one that the data set offers.
         access: where files may come from.
         progress: gets notes and the state of downloads.
@@ -70,11 +57,13 @@ def ensure_split(
     Raises:
         UserError: an unknown name, a download that fails, a folder that cannot be written, a damaged split.
     """
-    entry = find_dataset(dataset)
+    entry = find_dataset(dataset, catalog_of(data))
     entry.source_of(protocol)
     protocol = str(read_protocol(protocol))
     if not has_split(data, dataset, protocol):
         return prepare(data, entry, protocol, access, progress)
+    if changed := _what_changed(data, entry, protocol):
+        progress(Note(f"{changed} {protocol} was made; `rankbench fetch {dataset}` makes it again."))
     return load_split(data, dataset, protocol)
 
 
@@ -100,10 +89,20 @@ def find_sound(data: Path, dataset: Dataset, protocol: str, progress: Progress =
     except UserError as error:
         progress(Note(f"{error.message} It is made again."))
         return None
-    if not is_ready(data, dataset, protocol):
-        progress(Note(f"The source of {dataset.name} {protocol} has changed; the split is made again."))
+    if changed := _what_changed(data, dataset, protocol):
+        progress(Note(f"{changed} {protocol} was made; the split is made again."))
         return None
     return split
+
+
+def _what_changed(data: Path, dataset: Dataset, protocol: str) -> str:
+    """Return what differs from when a split was made, "... has changed since NAME"; nothing if nothing does."""
+    if not is_ready(data, dataset, protocol):
+        return f"The source has changed since {dataset.name}"
+    if not dataset.own:
+        return ""
+    files = changed_files(read_manifest(data, dataset.name, protocol))
+    return f"{files[0]} has changed since {dataset.name}" if files else ""
 
 
 def prepare(
@@ -129,7 +128,7 @@ def prepare(
         need_space(data, (dataset.interactions or 0) * _BYTES_A_PAIR)
         made, pins = _make(data, dataset, wanted, access, progress)
         _check_usable(dataset, wanted, made.parts)
-        return write_split(data, dataset, str(wanted), made.parts, made.users, made.items, pins)
+        return write_split(data, dataset, str(wanted), made.parts, made.users, made.items, pins, made.span)
 
 
 @contextmanager
@@ -158,8 +157,7 @@ def _make(data: Path, dataset: Dataset, protocol: Protocol, access: Access, prog
 
     source, archives = dataset.source_of(str(protocol)), data / "archives"
     files = files_of(source)
-    if any(not (archives / file.path).is_file() for file in files):
-        progress(Note(f"{dataset.title}: {dataset.terms} Cite: {dataset.cite}"))
+    tell_terms(dataset, files, archives, progress)
     paths = load(dataset, files, archives, access, progress)
     progress(Note(f"Preparing {dataset.name} {protocol}."))
     if isinstance(source, Embedded):
@@ -168,45 +166,8 @@ def _make(data: Path, dataset: Dataset, protocol: Protocol, access: Access, prog
         made = from_published(dataset, protocol, source, paths[0])
     else:
         made = from_raw(dataset, protocol, source, paths, archives)
-    found = {str(file.path): pin_of(path) for file, path in zip(files, paths, strict=True)}
+    found = {str(f.path): pin_of_own(p) if f.local else pin_of(p) for f, p in zip(files, paths, strict=True)}
     return made, {path: asdict(pin) for path, pin in found.items() if pin}
-
-
-def files_of(source: Published | Embedded | Raw) -> list[RemoteFile]:
-    """Return the files that a source consists of, in its order; a file may occur twice."""
-    if isinstance(source, Embedded):
-        return []
-    return [source.file] if isinstance(source, Published) else [raw.file for raw in source.files.values()]
-
-
-def load(
-    dataset: Dataset, files: Sequence[RemoteFile], archives: Path, access: Access, progress: Progress
-) -> list[Path]:
-    """Return the places of files in the cache; what is missing there is fetched, or taken from where the user has it.
-
-    Raises:
-        UserError: no source has a file, or it is not what it should be.
-    """
-    once = list(dict.fromkeys(files))
-    if access.given:
-        paths = [take(file, access.given, archives, accept_changes=access.force, progress=progress) for file in once]
-    else:
-        missing = [file for file in once if not file.urls and not (archives / file.path).is_file()]
-        if missing and dataset.raw and not access.mirror:
-            raise UserError(
-                f"{dataset.name} takes a login: {dataset.raw.login}",
-                f"Then type `rankbench fetch {dataset.name} --from PATH`, with the file or a folder that has them.",
-            )
-        paths = ensure_files(
-            once,
-            archives,
-            mirror=access.mirror,
-            offline=access.offline,
-            progress=progress,
-            accept_changes=access.force,
-        )
-    places = dict(zip(once, paths, strict=True))
-    return [places[file] for file in files]
 
 
 def _check_usable(dataset: Dataset, protocol: Protocol, parts: Parts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 FORMATS = ("separated", "jsonl", "ngcf", "atomic", "matrix", "netflix", "parquet")
 """Names of the file formats."""
@@ -28,12 +28,14 @@ class RemoteFile:
         urls: where it is, tried in turn; empty if it takes a login to get it.
         bytes: its size; None where it is not known.
         checksum: "sha256:HEX", "md5:HEX" or "git:HEX" (the id that git gives the content); "" where none is known.
+        local: where it is on this machine, if it is a file of the user's: it is read there and not copied.
     """
 
     path: PurePosixPath
     urls: tuple[str, ...] = ()
     bytes: int | None = None
     checksum: str = ""
+    local: Path | None = None
 
 
 @dataclass(frozen=True)

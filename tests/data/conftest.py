@@ -9,7 +9,7 @@ import pytest
 from faulty_server import Server, faulty_server
 from small_archive import archive_files, small_dataset, write_archive
 
-from rankbench.data.catalog import Dataset
+from rankbench.data.dataset import Dataset
 from rankbench.data.interactions import Split
 from rankbench.data.prepare import ensure_split, protocols_of
 

@@ -5,7 +5,8 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from rankbench.data.catalog import Dataset, Published, Settings, find_dataset
+from rankbench.data.catalog import find_dataset
+from rankbench.data.dataset import Dataset, Published, Settings
 from rankbench.data.filter import Filter
 from rankbench.data.sources import RemoteFile
 

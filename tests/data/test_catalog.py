@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rankbench.data.catalog import Settings, find_dataset, load_catalog, protocols_of
+from rankbench.data.catalog import find_dataset, load_catalog, protocols_of
+from rankbench.data.dataset import Settings
 from rankbench.data.filter import Filter
 from rankbench.data.protocol import PROTOCOLS
 from rankbench.errors import UserError

@@ -84,3 +84,19 @@ def test_nothing_left_is_an_error_of_the_user():
     frame = pl.DataFrame({"user": [1, 2], "item": [1, 2]})
     with pytest.raises(UserError, match="users >= 10, items >= 10, iterative\\) leaves 0 users and 0 items"):
         filtered(frame, Filter.core(10))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(-4, 4)), min_size=9),
+    st.sampled_from([1, 2**58]),
+)
+def test_rows_with_times_are_sorted_alike_whether_they_fit_into_one_number_or_not(rows, unit):
+    rows = [(u, i, t * unit) for u, i, t in [*rows, (0, 0, 0), (1, 1, 1)]]
+    pairs = filtered(pl.DataFrame(rows, schema=["user", "item", "time"], orient="row"), Filter.core(1), timed=True)
+    assert pairs.time is not None
+    found = [
+        (int(pairs.users[u]), int(pairs.items[i]), t)
+        for u, i, t in zip(*map(list, (pairs.user, pairs.item, pairs.time)), strict=True)
+    ]
+    assert found == sorted(set(rows))

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankbench.data.catalog import Dataset, load_catalog
+from rankbench.data.catalog import load_catalog
+from rankbench.data.dataset import Dataset
 from rankbench.data.folder import load_split, read_manifest
 from rankbench.data.prepare import Access, prepare
 from rankbench.errors import UserError
@@ -197,7 +198,7 @@ def test_a_new_filter_in_the_catalogue_makes_the_split_again(catalogue, mirror, 
     again = load_catalog(tmp_path / "datasets.toml")["shop"]
     notes = []
     prepare(tmp_path / "data", again, "iid", Access(str(mirror)), notes.append)
-    assert "has changed; the split is made again" in notes[0].text
+    assert "has changed since shop iid was made; the split is made again" in notes[0].text
 
 
 def test_data_without_users_have_files_and_no_splits(catalogue):

@@ -70,7 +70,7 @@ def test_a_new_source_in_the_catalogue_makes_the_split_again(small, tmp_path):
     assert find_sound(data, moved, "iid") is None
     notes = []
     prepare(data, moved, "iid", Access(str(mirror)), notes.append)
-    assert "has changed; the split is made again" in notes[0].text
+    assert "has changed since small iid was made; the split is made again" in notes[0].text
     assert is_ready(data, moved, "iid")
 
 
@@ -89,7 +89,7 @@ def test_ensure_split_checks_names_first_and_loads_without_a_mirror(small, tmp_p
     dataset, mirror = small
     with pytest.raises(UserError, match="Unknown data set 'smal'"):
         ensure_split(tmp_path / "data", "smal", "iid")
-    monkeypatch.setattr(module, "find_dataset", lambda _: dataset)
+    monkeypatch.setattr(module, "find_dataset", lambda *_: dataset)
     with pytest.raises(UserError, match="Unknown split of small 'temporal'"):
         ensure_split(tmp_path / "data", "small", "temporal")
     assert not (tmp_path / "data").exists()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rankbench.data.formats.embedded import read_embedded, read_titles
     from rankbench.data.formats.published import PublishedSplit, read_published
     from rankbench.data.formats.rows import read_rows
-    from rankbench.data.formats.sniffing import sniff
+    from rankbench.data.formats.sniffing import look_at, sniff
 
 __all__ = [
     "COLUMNS",
@@ -22,6 +22,7 @@ __all__ = [
     "TIMES",
     "PublishedSplit",
     "Reader",
+    "look_at",
     "read_embedded",
     "read_published",
     "read_rows",
@@ -35,6 +36,7 @@ _HOME = {
     "PublishedSplit": "published",
     "read_published": "published",
     "read_rows": "rows",
+    "look_at": "sniffing",
     "sniff": "sniffing",
 }
 

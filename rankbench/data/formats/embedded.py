@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from rankbench.data.catalog import Embedded
+from rankbench.data.dataset import Embedded
 from rankbench.data.download import sha256_of
 from rankbench.data.formats import COLUMNS
 from rankbench.errors import UserError

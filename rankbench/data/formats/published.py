@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from rankbench.data.catalog import Dataset, Published
+from rankbench.data.dataset import Dataset, Published
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocols.parts import Pairs
 from rankbench.errors import UserError

@@ -31,7 +31,12 @@ _LEAST_NAMES = 2
 
 
 def sniff(path: Path, columns: Mapping[str, str | int] | None = None) -> Reader:
-    """Return how a file is written: the format by its ending, the rest by its first rows.
+    """Return how a file is written; see `look_at`."""
+    return look_at(path, columns)[0]
+
+
+def look_at(path: Path, columns: Mapping[str, str | int] | None = None) -> tuple[Reader, Look]:
+    """Return how a file is written, the format by its ending, the rest by its first rows, and what these are.
 
     Args:
         path: ends in .csv, .tsv, .tab, .dat, .data, .txt, .inter, .json, .jsonl, .ndjson or .parquet; text files may
@@ -61,11 +66,11 @@ def sniff(path: Path, columns: Mapping[str, str | int] | None = None) -> Reader:
     return _atomic(path, lines, encoding, given) if kind == "atomic" else _separated(path, lines, encoding, given)
 
 
-def _separated(path: Path, lines: Sequence[str], encoding: str, given: Mapping[str, str | int]) -> Reader:
+def _separated(path: Path, lines: Sequence[str], encoding: str, given: Mapping[str, str | int]) -> tuple[Reader, Look]:
     found = _best_separator(lines)
     if found is None:
         if all(word.isdecimal() for line in lines for word in line.split()) and not given:
-            return Reader("ngcf", encoding=encoding)
+            return Reader("ngcf", encoding=encoding), Look(path, None, [line.split() for line in lines])
         raise UserError(
             f"{path}: no separator is found that gives every line as many fields.",
             "Separate its fields by commas, tabs, semicolons, '|', '::' or blanks.",
@@ -77,29 +82,31 @@ def _separated(path: Path, lines: Sequence[str], encoding: str, given: Mapping[s
         raise empty(path)
     look = Look(path, [name.strip() for name in rows[0]] if header else None, rest)
     columns, time = guess_columns(look, given)
-    return Reader("separated", separator, header, columns, time, encoding, quoted)
+    return Reader("separated", separator, header, columns, time, encoding, quoted), look
 
 
-def _atomic(path: Path, lines: Sequence[str], encoding: str, given: Mapping[str, str | int]) -> Reader:
+def _atomic(path: Path, lines: Sequence[str], encoding: str, given: Mapping[str, str | int]) -> tuple[Reader, Look]:
     rows = [line.split("\t") for line in lines]
     rest = [row for row in rows[1:] if len(row) == len(rows[0])]
     if not rest:
         raise empty(path)
     names = [name.split(":")[0] for name in rows[0]]
-    columns, time = guess_columns(Look(path, names, rest), given)
-    return Reader("atomic", "\t", True, columns, time, encoding, quoted=False)
+    look = Look(path, names, rest)
+    columns, time = guess_columns(look, given)
+    return Reader("atomic", "\t", True, columns, time, encoding, quoted=False), look
 
 
-def _jsonl(path: Path, packed: bool, given: Mapping[str, str | int]) -> Reader:
+def _jsonl(path: Path, packed: bool, given: Mapping[str, str | int]) -> tuple[Reader, Look]:
     lines = _first_lines(path, "utf-8-sig", packed=packed)
     objects = [json_object(path, number, line) for number, line in enumerate(lines, 1)]
     names = list(dict.fromkeys(key for values in objects for key in values))
     rows = [[_text(values.get(name)) for name in names] for values in objects]
-    columns, time = guess_columns(Look(path, names, rows), given)
-    return Reader("jsonl", columns=columns, time=time)
+    look = Look(path, names, rows)
+    columns, time = guess_columns(look, given)
+    return Reader("jsonl", columns=columns, time=time), look
 
 
-def _parquet(path: Path, given: Mapping[str, str | int]) -> Reader:
+def _parquet(path: Path, given: Mapping[str, str | int]) -> tuple[Reader, Look]:
     import polars as pl
 
     from rankbench.data.formats.parquet import schema_of
@@ -108,8 +115,9 @@ def _parquet(path: Path, given: Mapping[str, str | int]) -> Reader:
     plain_kinds = [name for name, kind in schema.items() if not (kind.is_nested() or kind == pl.Binary)]
     sample = pl.scan_parquet(path).select(plain_kinds).head(_SAMPLE)
     rows = sample.select(pl.all().cast(pl.String).fill_null("")).collect().rows()
-    columns, time = guess_columns(Look(path, plain_kinds, rows), given)
-    return Reader("parquet", columns=columns, time=time)
+    look = Look(path, plain_kinds, rows)
+    columns, time = guess_columns(look, given)
+    return Reader("parquet", columns=columns, time=time), look
 
 
 def _best_separator(lines: Sequence[str]) -> tuple[str, bool, list[list[str]]] | None:

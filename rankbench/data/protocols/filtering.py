@@ -19,6 +19,7 @@ LEAST = 2
 
 _SPREAD = 4
 _SMALL = 1 << 20
+_LARGEST = 1 << 63
 
 Codes = NDArray[np.int32]
 Times = NDArray[np.int64]
@@ -85,11 +86,22 @@ def _distinct(user: Codes, item: Codes, time: Times | None) -> tuple[Codes, Code
         key.sort()
         key = key[np.diff(key, prepend=-1) > 0]
     else:
-        order = np.lexsort((time, key))
-        key, time = key[order], time[order]
+        key, time = _by_key_and_time(key, time)
         new = (np.diff(key, prepend=-1) > 0) | (np.diff(time, prepend=0) != 0)
         key, time = key[new], time[new]
     return (key // width).astype(np.int32), (key % width).astype(np.int32), time
+
+
+def _by_key_and_time(key: Times, time: Times) -> tuple[Times, Times]:
+    """Return both, ascending by (key, time): as one number where both fit into it, which sorts ten times as fast."""
+    first = int(time.min()) if len(time) else 0
+    span = int(time.max()) - first + 1 if len(time) else 1
+    if (int(key.max(initial=0)) + 1) * span < _LARGEST:
+        both = key * span + (time - first)  # (n,)
+        both.sort()
+        return both // span, both % span + first
+    order = np.lexsort((time, key))
+    return key[order], time[order]
 
 
 def _numbered(ids: pl.Series, codes: Codes, kept: Codes) -> tuple[tuple[str, ...], Codes]:

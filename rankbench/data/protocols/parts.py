@@ -42,6 +42,11 @@ class Pairs:
         """Number of items, I."""
         return len(self.items)
 
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last time, Unix seconds; None where there are none."""
+        return None if self.time is None else (int(self.time.min()), int(self.time.max()))
+
     def select(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Interactions:
         """Return the interactions of some of the rows, given as a mask or as numbers."""
         return Interactions.from_pairs(self.user[rows], self.item[rows], self.n_users, self.n_items)

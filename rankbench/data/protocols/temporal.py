@@ -25,7 +25,6 @@ def temporal(pairs: Pairs) -> tuple[Interactions, Interactions]:
     order = np.argsort(pairs.time, kind="stable")  # (n,)
     first, last = order[: int(TRAIN * len(pairs))], order[len(pairs) - int(TEST * len(pairs)) :]
     train, late = pairs.select(first), pairs.select(last)
-    key = late.users.astype(np.int64) * pairs.n_items + late.items  # (nnz,)
-    old = np.isin(key, train.users.astype(np.int64) * pairs.n_items + train.items)  # (nnz,)
-    kept = (train.user_counts > 0)[late.users] & (train.item_counts > 0)[late.items] & ~old  # (nnz,)
-    return train, Interactions.from_pairs(late.users[kept], late.items[kept], pairs.n_users, pairs.n_items)
+    kept = (train.user_counts > 0)[late.users] & (train.item_counts > 0)[late.items]  # (nnz,)
+    known = Interactions.from_pairs(late.users[kept], late.items[kept], pairs.n_users, pairs.n_items)
+    return train, known.without(train)

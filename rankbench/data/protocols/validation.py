@@ -56,19 +56,9 @@ def take_by_user(
         item_left: (I,) how many pairs each item has among them.
         stream: what is drawn.
     """
+    from rankbench.data.protocols.taking import rows_taken  # it needs numba, the names of the protocols do not
+
     pair = user.astype(np.int64) * len(item_left) + item  # (n,)
-    order = np.lexsort((hashed(SEED, stream, pair), user))  # (n,)
-    left = item_left.tolist()
     ends = np.cumsum(np.bincount(user, minlength=len(quota)))  # (U,)
-    taken: list[int] = []
-    start = 0
-    for end, need in zip(ends.tolist(), quota.tolist(), strict=True):
-        goal = len(taken) + need
-        for row in order[start:end].tolist() if need else ():
-            if len(taken) == goal:
-                break
-            if left[item[row]] > 1:
-                left[item[row]] -= 1
-                taken.append(row)
-        start = end
-    return np.array(taken, np.int64)
+    taken: NDArray[np.int64] = rows_taken(hashed(SEED, stream, pair), item, ends, quota, item_left.copy())
+    return taken
