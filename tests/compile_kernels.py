@@ -6,6 +6,7 @@ Run as a program by `test_triton_compiles`, in a process whose Triton does not i
 import inspect
 from typing import Any
 
+import numpy as np
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
@@ -47,7 +48,7 @@ def divides_by_16(value: Any) -> bool:
 
 
 def launch_all() -> None:
-    from rankbench import trial
+    from rankbench import trial, triton_product
     from rankbench.sampling import triton_draw
     from rankbench.scoring import triton_gather, triton_unit
 
@@ -66,6 +67,8 @@ def launch_all() -> None:
     triton_draw.hashes(one, one, 1000)
     for flat in (False, True):
         triton_draw.draw(one, one, one, (one, many, many, many), 2**30, 900, flat, 1000)
+    graph = triton_product.Pieces.of(np.array([0, 2]), torch.zeros(2, dtype=torch.int32), torch.zeros(2), one.device)
+    triton_product.multiply(graph, query, 0.5, query, 2.0)
 
 
 if __name__ == "__main__":

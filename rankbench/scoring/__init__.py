@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rankbench.device import uses_triton
 from rankbench.scoring import cpu, cuda, dense
 from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
@@ -41,8 +42,25 @@ def score(
         scores of the positives (B,) and of the negatives (B, N), with gradients to both tables.
     """
     query = user_vec.index_select(0, user)  # (B, d)
-    pos_score = (query * item_vec.index_select(0, pos)).sum(dim=1)  # (B,)
-    return pos_score, products(query, item_vec, neg, precision)
+    return _score_of(query, item_vec, pos), products(query, item_vec, neg, precision)
+
+
+def score_with_similarity(
+    user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `score` and `similarity` do, (B,), (B, N) and (B, N), from one pass; where `has_one_pass` says so."""
+    query = user_vec.index_select(0, user)  # (B, d)
+    return _score_of(query, item_vec, pos), *cuda.gathered_with_cosine(query, item_vec, neg, pos)
+
+
+def has_one_pass(device: torch.device, n_items: int, n_negatives: int, precision: str) -> bool:
+    """Return whether scores and similarities come from one pass over the negatives' vectors, where both are wanted."""
+    gathers = device.type != "cpu" and cuda.route_of(device, n_items, n_negatives) == "gather"
+    return gathers and precision == "fp32"  # similarities are those of the vectors before they are rounded
+
+
+def _score_of(query: Tensor, item_vec: Tensor, pos: Tensor) -> Tensor:
+    return (query * item_vec.index_select(0, pos)).sum(dim=1)  # (B,)
 
 
 def similarity(item_vec: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
@@ -54,6 +72,8 @@ def similarity(item_vec: Tensor, pos: Tensor, neg: Tensor) -> Tensor:
         neg: (B, N) int32, negatives.
     """
     with torch.no_grad():
+        if uses_triton(item_vec.device):
+            return cuda.gathered_with_cosine(item_vec.index_select(0, pos), item_vec, neg, pos)[1]  # (B, N)
         units = unit(item_vec)  # (I, d)
         return products(units.index_select(0, pos), units, neg)  # (B, N)
 

@@ -7,19 +7,23 @@ in their order, so the result does not either.
 
 from collections.abc import Callable
 from functools import cached_property
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
 from rankbench.losses import Loss, Scores
 from rankbench.parallel import over_blocks
-from rankbench.scoring import choose, score, similarity
+from rankbench.scoring import choose, has_one_pass, score, score_with_similarity, similarity
 from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
 
 _PIECE = 2**18
 """Scores in a piece of a batch: a MiB of float32. Smaller pieces stay in the cache, fewer pieces cost less Python."""
 
+
+_asking: WeakSet[Loss] = WeakSet()
+"""Losses that have asked for the similarity of items: in their next steps it may come with the scores."""
 
 LogProbability = Callable[[Tensor, Tensor], Tensor]
 """Of users (B,) and items (B, M): the log-probabilities (B, M) that a sampler's draw for the user is the item."""
@@ -54,14 +58,23 @@ def backward(
         )
         torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
         return value
-    pos_score, neg_score = score(user_vec, item_vec, user, pos, neg, precision)  # (B,), (B, N)
+    ahead: Tensor | None = None  # (B, N)
+    if loss in _asking and has_one_pass(item_vec.device, len(item_vec), neg.shape[1], precision):
+        pos_score, neg_score, ahead = score_with_similarity(user_vec, item_vec, user, pos, neg)  # (B,), (B, N), (B, N)
+    else:
+        pos_score, neg_score = score(user_vec, item_vec, user, pos, neg, precision)  # (B,), (B, N)
+
+    def measure_similarity() -> Tensor:
+        _asking.add(loss)
+        return similarity(item_vec, pos, neg) if ahead is None else ahead  # (B, N)
+
     scores = Scores(
         pos_score,
         neg_score,
         user,
         pos,
         neg,
-        measure_similarity=lambda: similarity(item_vec, pos, neg),
+        measure_similarity=measure_similarity,
         log_q=lambda item: log_probability(user, item),
     )
     mean: Tensor = loss(scores).mean()  # ()
