@@ -78,3 +78,36 @@ def free_memory(device: torch.device) -> int:
 def in_gib(n_bytes: float) -> str:
     """Return a number of bytes as it is told: `1.25 GiB`."""
     return f"{n_bytes / GIB:.3g} GiB"
+
+
+def require_memory(device: torch.device, n_bytes: float, what: str) -> None:
+    """Raise UserError if a CUDA device has not so many bytes left for something; a CPU is not asked."""
+    if device.type != "cpu" and n_bytes > free_memory(device):
+        raise UserError(
+            f"{what} needs about {in_gib(n_bytes)} of memory; the CUDA device has {in_gib(free_memory(device))} left.",
+            "Lower --dim, --batch-size or --negatives, give the tables fewer rows (`rankbench list tables`), make "
+            "fewer runs at a time, or use --device cpu.",
+        )
+
+
+def explained(device: torch.device, error: Exception) -> Exception:
+    """Return the error that ended a run, in the user's words if the device has run out of memory.
+
+    Raises:
+        UserError: the device does not work any more, so no other run can be made by this process.
+    """
+    if device.type == "cpu" or isinstance(error, UserError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        had = in_gib(torch.cuda.max_memory_allocated(device))
+        found = f"the CUDA device ran out of memory, of which the run had {had}. "
+        return UserError(found + "Lower --batch-size or --negatives, or make fewer runs at a time.")
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError as lost:
+        told = str(lost).strip().partition("\n")[0]
+        raise UserError(
+            f"The CUDA device stopped working: {told}",
+            "What is finished is kept, and the same command goes on from here; `rankbench doctor` tries the device.",
+        ) from error
+    return error

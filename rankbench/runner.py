@@ -13,6 +13,7 @@ from filelock import Timeout
 
 from rankbench.backbones import Backbone, LossFree, RowBackbone
 from rankbench.data.interactions import Split
+from rankbench.device import explained
 from rankbench.errors import UserError
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
@@ -124,7 +125,7 @@ def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Ge
     except OSError as error:
         raise store.unwritable(error) from error
     except Exception as error:  # a loss from outside may raise anything
-        yield Failed(job, error)
+        yield Failed(job, explained(device, error))
 
 
 def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None, StoredRun]:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from rankbench.cli.console import notes, results
+from rankbench.errors import UserError
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
 from rankbench.report.embeddings import hashed, in_words
@@ -142,6 +143,8 @@ def _best(event: Finished) -> str:
 
 def _told(error: Exception) -> str:
     """Return what went wrong and where, in a line."""
+    if isinstance(error, UserError):
+        return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
 

@@ -13,6 +13,7 @@ import torch
 
 from rankbench import parallel
 from rankbench.data.interactions import Split
+from rankbench.device import deterministic
 from rankbench.training.loop import Trained
 
 
@@ -42,6 +43,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "platform": platform.platform(),
         "libraries": {name: version(name) for name in ("torch", "numpy", "numba", "pyarrow")},
         "device": torch.cuda.get_device_name(device) if cuda else platform.processor() or platform.machine(),
+        "deterministic": device.type == "cpu" or deterministic(),
         "threads": parallel.threads(),
     }
 

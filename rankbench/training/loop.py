@@ -15,6 +15,7 @@ from torch import Tensor
 from rankbench import parallel
 from rankbench.backbones import Backbone, RowBackbone
 from rankbench.data.interactions import Split
+from rankbench.device import require_memory
 from rankbench.evaluation.evaluate import validate
 from rankbench.evaluation.scorers import InnerProduct, Scorer, scorer_of
 from rankbench.evaluation.tie_order import TieOrder
@@ -29,6 +30,7 @@ from rankbench.tables.usage import Usage, usage_of_tables
 from rankbench.training.batches import batches_of
 from rankbench.training.capture import CudaGraphs
 from rankbench.training.checkpoint import Checkpoint
+from rankbench.training.memory import bytes_of
 from rankbench.training.progress import EpochEnd, Notice, Step
 from rankbench.training.resident import Resident
 from rankbench.training.selection import Best, Selection
@@ -83,6 +85,8 @@ class Training:
         self.backbone.bind(train, spec.dim, spec.init, generator)
         place_tables(self.backbone, spec, train, self.seed)
         self.loss.bind(train, key(self.seed, "loss") >> 1)
+        every = [*self.backbone.parameters(), *self.loss.parameters()]
+        require_memory(self.device, bytes_of(every, len(train), len(self.split.valids), spec), "This training")
         self.backbone.to(self.device)
         self.loss.to(self.device)
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]
@@ -99,9 +103,13 @@ class Training:
 
     def run(self) -> Generator[Step | EpochEnd | Notice, None, Trained]:
         """Train until the last epoch or until validation stops improving; yield progress, return the result."""
-        saved = Checkpoint(self.checkpoint, self) if self.checkpoint else None
-        if saved:
+        if not self.checkpoint:
+            return (yield from self._epochs(None))
+        with Checkpoint(self.checkpoint, self) as saved:
             saved.resume()
+            return (yield from self._epochs(saved))
+
+    def _epochs(self, saved: Checkpoint | None) -> Generator[Step | EpochEnd | Notice, None, Trained]:
         for epoch in range(len(self.curve), self.spec.epochs):
             if self.selection.done:
                 break
