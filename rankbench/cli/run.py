@@ -86,6 +86,12 @@ def run(
         str | None, typer.Option(help="Rows of item embeddings, as in hash:50%.", rich_help_panel=TRAINING)
     ] = None,
     device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic", help="On CUDA, add sums up in a fixed order: repeatable, slower.", rich_help_panel=PLACES
+        ),
+    ] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.", rich_help_panel=PLACES)
     ] = None,
@@ -119,7 +125,7 @@ def run(
         "dim": dim, "precision": precision, "init": init, "user_table": user_table, "item_table": item_table,
     }  # fmt: skip
     from rankbench.cli import running
-    from rankbench.device import device_of
+    from rankbench.device import device_of, set_deterministic
     from rankbench.plan import plan
     from rankbench.results.store import Store
     from rankbench.runner import check_split
@@ -136,6 +142,7 @@ def run(
         running.show_plan(jobs, store, json)
         return
     use_threads(threads)
+    set_deterministic(deterministic and where.type == "cuda")
     finished = running.make(jobs, store, where, force)
     running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(jobs):

@@ -240,3 +240,31 @@ def test_the_state_on_the_host_is_put_back():
     with pytest.raises(CaptureError, match="each step changes step"):
         captured(Graphs(), lambda: None, [loss])
     assert loss.step == 0
+
+
+def test_a_checkpoint_of_a_device_is_written_behind_the_training(tmp_path, monkeypatch):
+    """Written by a thread, from a copy: what the next epoch changes is not in it."""
+    path = tmp_path / "checkpoint.pt"
+    training = training_of(Softmax())
+    with checkpoint.Checkpoint(path, training) as saved:
+        training.device = torch.device("cuda")
+        saved.save()
+        expected = training.backbone.user.detach().clone()
+        training.backbone.user.data.zero_()
+    assert torch.equal(torch.load(path, weights_only=True)["backbone"]["user"], expected)
+    other = training_of(Softmax())
+    checkpoint.Checkpoint(path, other).resume()
+    assert torch.equal(other.backbone.user, expected)
+
+
+def test_a_full_disk_is_told_of_when_the_training_ends(tmp_path, monkeypatch):
+    def full(*given):
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    training = training_of(Softmax())
+    saved = checkpoint.Checkpoint(tmp_path / "checkpoint.pt", training)
+    training.device = torch.device("cuda")
+    saved.save()
+    with pytest.raises(OSError, match=r"checkpoint\.partial cannot be written: No space"):
+        saved.__exit__()

@@ -1,0 +1,83 @@
+"""What is told of devices, their memory and their faults; the calls that ask a GPU are replaced."""
+
+import os
+
+import pytest
+import torch
+
+from rankbench import device
+from rankbench.device import GIB, device_of, explained, free_memory, in_gib, require_memory, set_deterministic
+from rankbench.errors import UserError
+from rankbench.spec import TrainSpec
+from rankbench.training.memory import bytes_of
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def two_gib_free(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda where: (GIB, 80 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda where: 3 * GIB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda where: 2 * GIB)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda where: 2 * GIB)
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of("auto") == device_of("cpu") == CPU
+    with pytest.raises(UserError, match=r"no CUDA device.*rankbench doctor"):
+        device_of("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of("auto") == device_of("cuda") == CUDA
+    assert device_of("cpu") == CPU
+
+
+def test_memory_that_torch_keeps_is_free(two_gib_free):
+    assert free_memory(CUDA) == 2 * GIB
+    assert in_gib(1.25 * GIB) == "1.25 GiB"
+
+
+def test_too_little_memory_is_told_in_gib(two_gib_free):
+    require_memory(CUDA, 2 * GIB, "This training")
+    require_memory(CPU, 10**15, "This training")
+    with pytest.raises(UserError, match=r"This training needs about 2\.5 GiB of memory; .* has 2 GiB left"):
+        require_memory(CUDA, 2.5 * GIB, "This training")
+
+
+def test_a_training_takes_its_tables_six_times_and_the_kept_ones():
+    spec = TrainSpec(batch_size=1024, negatives=1000)
+    none = bytes_of([], 0, 0, spec)
+    table = torch.zeros(1000, 64)
+    assert bytes_of([table], 0, 2, spec) - none == 8 * 4 * 64_000
+    assert bytes_of([], 10, 0, spec) - none == 480
+    assert none - bytes_of([], 0, 0, TrainSpec(batch_size=512, negatives=1000)) == 12 * 512 * 1000 * 4
+
+
+def test_faults_are_told_in_the_users_words(two_gib_free, monkeypatch):
+    error = ValueError("of the loss")
+    assert explained(CPU, error) is error
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda where: None)
+    assert explained(CUDA, error) is error
+    told = explained(CUDA, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"))
+    assert isinstance(told, UserError)
+    assert "ran out of memory, of which the run had 2 GiB" in str(told)
+
+    def lost(where):
+        raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lost)
+    with pytest.raises(UserError, match=r"stopped working: CUDA error: unspecified launch failure What is finished is"):
+        explained(CUDA, error)
+
+
+def test_sums_in_a_fixed_order_are_asked_of_torch_too(monkeypatch):
+    monkeypatch.setattr(device, "_deterministic", False)
+    monkeypatch.setattr(os, "environ", {})
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    set_deterministic(True)
+    assert device.deterministic()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    set_deterministic(False)
+    assert not device.deterministic()
+    assert asked == [True, False]
