@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rankbench.report import leaderboard, shift
-from rankbench.report.figures import popularity, scatter, training
+from rankbench.report.figures import graded, popularity, scatter, training
 from rankbench.report.figures.series import Drawing, Series, series_of
 from rankbench.report.table import Table
 from rankbench.results.compare import Leaderboard, Line, Query, compare
@@ -59,6 +59,7 @@ def _of_shift(table: Robustness) -> Section:
     K, select = table.plain.query.metrics[0].K, table.plain.query.select
     drawings = [
         scatter.of_shift(table, series),
+        graded.of_board(table.plain, [pair.plain for pair in table.pairs], series),
         popularity.of_groups_on(table.plain.test, K, [pair.plain_groups for pair in table.pairs], series),
         popularity.of_groups_on(table.shifted.test, K, [pair.shifted_groups for pair in table.pairs], series),
         training.of_lines(lines, select, series),
@@ -70,7 +71,10 @@ def _of_shift(table: Robustness) -> Section:
 
 def _of_board(board: Leaderboard) -> Section:
     series = series_of(board.lines)
-    drawings = [training.of_lines(board.lines, board.query.select, series)]
+    drawings = [
+        graded.of_board(board, board.lines, series),
+        training.of_lines(board.lines, board.query.select, series),
+    ]
     return _section(board.dataset, board.protocol, [leaderboard.table_of(board)], drawings, series, board.lines)
 
 

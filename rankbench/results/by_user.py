@@ -14,10 +14,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rankbench.errors import UserError, unknown
+from rankbench.evaluation.metrics import AT, KS
+from rankbench.results.per_user import Place, user_values
 from rankbench.results.store import DamagedRunError, StoredRun
 
-Measured = tuple[str, str, str]
-"""(selected_by, convention, test)."""
+SINGLE = (
+    *(f"{metric}@{K}" for metric in ("ndcg", "recall", "precision", "hit_rate", "mrr") for K in KS),
+    *(f"{metric}@{AT}" for metric in ("arp", "tail_ndcg")),
+)
+"""The metrics that are stored of single users, or follow from what is."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class ByUser:
     items_lose: tuple[Gainer, ...]
 
 
-def by_user(a: StoredRun, b: StoredRun, metric: str, measured: Measured, most: int) -> ByUser:
+def by_user(a: StoredRun, b: StoredRun, metric: str, measured: Place, most: int) -> ByUser:
     """Return for whom the run `b` is better or worse than the run `a` of the same split.
 
     Args:
@@ -95,20 +100,17 @@ def by_user(a: StoredRun, b: StoredRun, metric: str, measured: Measured, most: i
     )
 
 
-def _values(stored: StoredRun, metric: str, measured: Measured) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _values(stored: StoredRun, metric: str, measured: Place) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return users and their values, those that are undefined left out."""
-    table = _measured(stored, "users", measured)
-    if metric not in table.schema.names:
-        known = [name for name in table.schema.names if "@" in name]
-        raise unknown("metric of single users", metric, known, f"These are stored of run {stored.id}.")
-    users = table["user"].to_numpy().astype(np.int64)  # (n,)
-    values = table[metric].to_numpy().astype(np.float64)  # (n,)
+    if metric not in SINGLE:
+        raise unknown("metric of single users", metric, SINGLE, "For example ndcg@20.")
+    users, values = user_values(stored, [metric], [measured])[measured]  # (n,), {name: (n,)}
     order = np.argsort(users, kind="stable")  # (n,)
-    defined = order[np.isfinite(values[order])]
-    return users[defined], values[defined]
+    defined = order[np.isfinite(values[metric][order])]
+    return users[defined], values[metric][defined]
 
 
-def _items(a: StoredRun, b: StoredRun, measured: Measured, most: int) -> tuple[tuple[Gainer, ...], tuple[Gainer, ...]]:
+def _items(a: StoredRun, b: StoredRun, measured: Place, most: int) -> tuple[tuple[Gainer, ...], tuple[Gainer, ...]]:
     """Return the items that B finds more often than A, and less often."""
     if not all((stored.path / "items.parquet").is_file() for stored in (a, b)):
         return (), ()
@@ -138,7 +140,7 @@ def _most(
     return sides[0], sides[1]
 
 
-def _measured(stored: StoredRun, name: str, measured: Measured) -> pa.Table:
+def _measured(stored: StoredRun, name: str, measured: Place) -> pa.Table:
     table = stored.table(name)
     try:
         chosen = pc.field("selected_by") == measured[0]

@@ -2,13 +2,16 @@
 
 import math
 import re
+from statistics import fmean
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_runs import store_run
 from rankbench.drawing import svg_of
+from rankbench.evaluation.meanings import GAMMAS
 from rankbench.report.figures.scatter import front
 from rankbench.report.figures.series import MOST, series_of
 from rankbench.report.sections import sections_of
@@ -39,11 +42,12 @@ def test_a_section_for_every_leaderboard(busy_store):
     assert [section.title for section in found] == ["shop, split iid", "shop, split shift"]
     assert [drawing.name for drawing in found[1].drawings] == [
         "iid-and-shift",
+        "graded-shift-iid",
         "recall-by-popularity-iid",
         "recall-by-popularity-popularity",
         "training",
     ]
-    assert [drawing.name for drawing in found[0].drawings] == ["training"]
+    assert [drawing.name for drawing in found[0].drawings] == ["graded-shift-iid", "training"]
     assert found[1].tables[0].title == "shop, split shift: tests iid and popularity"
 
 
@@ -60,14 +64,33 @@ def test_the_scatter_has_a_point_for_every_line_with_numbers(busy_store):
 
 def test_bars_are_the_recalls_of_the_first_lines(busy_store):
     section = sections(busy_store, backbones=("mf",))[1]
-    drawing = section.drawings[1]
+    drawing = section.drawings[2]
     axes = drawing.draw().axes[0]
     bars = [bar for bar in axes.patches if bar.get_gid() == section.series[0].gid]
     assert section.series[0].full == "softmax:tau=0.1 · mf"
     assert [bar.get_height() for bar in bars] == pytest.approx([0.9, 0.7, 0.5, 0.3, 0.0])
     assert len({bar.get_gid() for bar in axes.patches if bar.get_gid()}) == 5
-    many = sections(busy_store)[1].drawings[1]
+    many = sections(busy_store)[1].drawings[2]
     assert f"The first {MOST} of 10 lines" in many.caption
+
+
+def test_the_graded_curve_begins_at_ndcg_and_is_a_ratio_of_sums(tmp_path):
+    store = Store(tmp_path)
+    runs = [store_run(store, "dsl", seed, ndcg=0.2 + 0.1 * seed) for seed in range(2)]
+    drawing = next(drawing for drawing in sections(store)[0].drawings if drawing.name == "graded-shift-iid")
+    (line,) = drawing.draw().axes[0].lines
+    assert line.get_xdata().tolist() == [0, 0.25, 0.5, 0.75, 1]
+    sums = [run.table("users").filter(pc.field("convention") == "standard") for run in runs]
+    expected = [
+        fmean(pc.sum(t[f"gain_{g:g}"]).as_py() / pc.sum(t[f"weight_{g:g}"]).as_py() for t in sums) for g in GAMMAS
+    ]
+    assert line.get_ydata().tolist() == pytest.approx([0.25, *expected])
+
+
+def test_runs_that_did_not_measure_it_have_no_graded_curve(tmp_path):
+    store = Store(tmp_path)
+    store_run(store, "dsl", numbers=2)
+    assert [drawing.name for drawing in sections(store)[0].drawings] == ["training"]
 
 
 def test_curves_are_the_validation_of_the_runs_chosen(busy_store):
