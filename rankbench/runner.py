@@ -22,6 +22,7 @@ from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import find, label, names
 from rankbench.results.documents import curve, environment, outcome
 from rankbench.results.measured import Measured, tables_of
+from rankbench.results.models import has_models, keep_models
 from rankbench.results.store import Store, StoredRun
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import RunSpec, TrainSpec
@@ -85,7 +86,7 @@ Event = Started | Waiting | Finished | Failed | Step | EpochEnd | Notice
 
 
 def run_all(
-    jobs: Iterable[Job], store: Store, device: torch.device, force: bool = False
+    jobs: Iterable[Job], store: Store, device: torch.device, force: bool = False, models: bool = False
 ) -> Generator[Event, None, None]:
     """Make every run that is not stored yet, and yield what happens.
 
@@ -96,30 +97,37 @@ def run_all(
         store: where they are kept.
         device: where to train.
         force: make runs again that are stored.
+        models: keep the trained parameters with the runs, and make runs again whose were not kept.
     """
     elsewhere: list[Job] = []
     for job in jobs:
-        if store.has(job.spec) and not force:
+        if _is_there(job, store, models) and not force:
             yield Finished(job, store.get(job.spec), cached=True)
             continue
         try:
             with store.lock(job.spec).acquire(blocking=False):
-                yield from _run_locked(job, store, device, force)
+                yield from _run_locked(job, store, device, force, models)
         except Timeout:
             elsewhere.append(job)
     for job in elsewhere:
         yield Waiting(job)
         with store.lock(job.spec):
-            yield from _run_locked(job, store, device, force=False)
+            yield from _run_locked(job, store, device, force=False, models=models)
 
 
-def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Generator[Event, None, None]:
-    if store.has(job.spec) and not force:  # another process finished it in the meantime
+def _is_there(job: Job, store: Store, models: bool) -> bool:
+    return store.has(job.spec) and (not models or job.loss is None or has_models(store.get(job.spec)))
+
+
+def _run_locked(
+    job: Job, store: Store, device: torch.device, force: bool, models: bool
+) -> Generator[Event, None, None]:
+    if _is_there(job, store, models) and not force:  # another process finished it in the meantime
         yield Finished(job, store.get(job.spec), cached=True)
         return
     yield Started(job)
     try:
-        yield Finished(job, (yield from _make(job, store, device)), cached=False)
+        yield Finished(job, (yield from _make(job, store, device, models)), cached=False)
     except UserError:
         raise  # what the user must mend would fail the other runs too
     except OSError as error:
@@ -128,7 +136,7 @@ def _run_locked(job: Job, store: Store, device: torch.device, force: bool) -> Ge
         yield Failed(job, explained(device, error))
 
 
-def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None, StoredRun]:
+def _make(job: Job, store: Store, device: torch.device, models: bool) -> Generator[Event, None, StoredRun]:
     spec, started = job.spec, time.perf_counter()
     trained = yield from _train(job, device, store.working_folder(spec) / "checkpoint.pt")
     evaluations = _evaluate(trained, job.split)
@@ -138,6 +146,9 @@ def _make(job: Job, store: Store, device: torch.device) -> Generator[Event, None
         "env": environment(device),
     }
     tables = {"curve": curve(trained, job.split), **tables_of(evaluations)}
+    if models and job.loss is not None:
+        states = {name: best.state for name, best in trained.best.items() if best.state}
+        keep_models(store.working_folder(spec), job.loss.score, states)
     return store.write(spec, documents, tables)
 
 

@@ -31,7 +31,7 @@ LAYERS = [
     {"data.*", "evaluation.*", "evaluation"},
     {"training.*", "training"},
     {"results.store", "results.documents", "results.measured", "results"},
-    {"runner", "results.*"},
+    {"runner", "explanation", "results.*"},
     {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed", "contract.*", "contract"},
     {"cli.*", "cli", "__main__"},
 ]

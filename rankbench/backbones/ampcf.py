@@ -16,9 +16,10 @@ class AMPCF(RowBackbone):
       s(u, i) = \langle \textstyle\sum_p a_p u_p, v_i \rangle = \sum_p a_p r_p$$
 
     So $\mathrm{mean}_p r_p \le s \le \max_p r_p$, and at T = 1 the score is $\log \sum_p e^{r_p}$ less the entropy of
-    the attention. One persona is `mf`. Losses on cosines get $r_p$ between -1 and 1, for which T = 1 is nearly even
-    attention: lower it. A term $\lambda_+ H(a)$ of the positives makes their persona definite, a term
-    $-\lambda_- H(a)$ of the negatives theirs vague; losses on lists count a user's train items as positives.
+    the attention. One persona is `mf`. Losses on cosines get $r_p$ between -1 and 1, for which the published T = 1 is
+    nearly even attention, and the personas become one; ours was chosen for them, on validation. A term
+    $\lambda_+ H(a)$ of the positives makes their persona definite, a term $-\lambda_- H(a)$ of the negatives theirs
+    vague; losses on lists count a user's train items as positives.
 
     The formulas are those of a later manuscript's public code (its setting: 3 personas, both weights .005); the text of
     the paper could not be read by us.
@@ -30,7 +31,7 @@ class AMPCF(RowBackbone):
     paper = "our reading of Barkan et al., RecSys 2020, arXiv 2010.07042"
 
     personas: int = param(3, "personas of a user, P", at_least=1, grid=(2, 3, 4))
-    attention: float = param(1.0, "temperature of the attention, T", above=0, grid=(0.1, 0.3, 1.0))
+    attention: float = param(0.3, "temperature of the attention, T", above=0, grid=(0.1, 0.3, 1.0))
     positive_entropy: float = param(0.0, "weight of the attention's entropy for positives", at_least=0)
     negative_entropy: float = param(0.0, "weight of its negative for negatives", at_least=0)
 
@@ -41,16 +42,16 @@ class AMPCF(RowBackbone):
 
     def forward(self, user: Tensor, inputs: Interactions) -> Tensor:
         """Return the scores of all items (b, I)."""
-        return self._combine(self.affinities(user))[0]
+        return self.combine(self.affinities(user))[0]
 
     def score(self, user: Tensor, item: Tensor, inputs: Interactions) -> Tensor:
         """Return the scores (B, M) of each user (B,) with its own items (B, M) int64."""
-        return self._combine(self._sampled(user, item))[0]
+        return self.combine(self._sampled(user, item))[0]
 
     def step_scores(self, batch: Batch, item: Tensor | None, inputs: Interactions) -> tuple[Tensor, Tensor | None]:
         """Return the scores of a training step, and the weighted entropies of the attention."""
         affinity = self.affinities(batch.user) if item is None else self._sampled(batch.user, item)  # (P, B, M)
-        score, attention = self._combine(affinity)  # (B, M), (P, B, M)
+        score, attention = self.combine(affinity)  # (B, M), (P, B, M)
         if self.positive_entropy == self.negative_entropy == 0:
             return score, None
         each = entropy(attention)  # (B, M)
@@ -77,7 +78,8 @@ class AMPCF(RowBackbone):
         queries = [persona.index_select(0, own + p) for p in range(self.personas)]  # P times (B, d)
         return torch.stack([products(query, target, item.to(torch.int32)) for query in queries])  # (P, B, M)
 
-    def _combine(self, affinity: Tensor) -> tuple[Tensor, Tensor]:
+    def combine(self, affinity: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores (...) and the attention (P, ...) for affinities r (P, ...)."""
         attention = self.attend(affinity)  # (P, B, M)
         return (attention * affinity).sum(dim=0), attention  # (B, M), (P, B, M)
 

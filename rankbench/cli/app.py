@@ -13,6 +13,7 @@ from rankbench.cli.check import check
 from rankbench.cli.compare import compare
 from rankbench.cli.console import notes, show_error
 from rankbench.cli.data import data
+from rankbench.cli.explain import explain
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
 from rankbench.cli.new_loss import new_loss
@@ -54,6 +55,7 @@ app.add_typer(data, name="data")
 app.command("run")(run)
 app.command("report")(report)
 app.command("compare")(compare)
+app.command("explain")(explain)
 app.add_typer(runs, name="runs")
 app.command("reproduce")(reproduce)
 app.command("list")(list_names)

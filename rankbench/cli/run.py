@@ -112,6 +112,7 @@ def run(
         typer.Option(help="Show the summary in the convention of the published tables.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make stored runs again.")] = False,
+    save_model: Annotated[bool, typer.Option("--save-model", help="Keep trained parameters with each run.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -143,7 +144,7 @@ def run(
         return
     use_threads(threads)
     set_deterministic(deterministic and where.type == "cuda")
-    finished = running.make(jobs, store, where, force)
+    finished = running.make(jobs, store, where, force, save_model)
     running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(jobs):
         raise typer.Exit(1)

@@ -33,13 +33,13 @@ def title_of(job: Job) -> str:
     return " · ".join([*parts, f"{spec.dataset}/{spec.protocol}", f"seed {spec.seed}"])
 
 
-def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool) -> list[Finished]:
+def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool, models: bool = False) -> list[Finished]:
     """Make the runs, showing progress on stderr, and return those that are stored now."""
     console = notes()
     finished: list[Finished] = []
     with _bar(console) as bar:
         screen = Screen(console, bar, len(jobs))
-        for event in run_all(jobs, store, device, force):
+        for event in run_all(jobs, store, device, force, models):
             screen.show(event)
             if isinstance(event, Finished):
                 finished.append(event)

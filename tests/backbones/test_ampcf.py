@@ -56,7 +56,7 @@ def test_one_persona_is_matrix_factorisation(cosine):
 
 
 def test_the_score_lies_between_mean_and_maximum_and_is_log_sum_exp_less_the_entropy():
-    backbone = bound(personas=4)
+    backbone = bound(personas=4, attention=1.0)
     affinity, score = backbone.affinities(USER), backbone(USER, TRAIN)
     attention = backbone.attend(affinity)
     assert_close(attention.sum(dim=0), torch.ones(6, 9, dtype=torch.float64))
