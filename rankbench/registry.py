@@ -1,7 +1,8 @@
 """From a name to a class: a file in the folder, a file of yours, or a published entry point.
 
 One file in `rankbench/losses` is one loss and `ls` is the list; `./my_loss.py` is a file of yours; an installed package
-offers losses through the entry-point group `rankbench.losses` (`rankbench.backbones` for backbones).
+offers losses through the entry-point group `rankbench.losses` (`rankbench.backbones` for backbones). In a name, `_plus`
+of the file is + and any other _ is -: `lightgcn_plus_plus.py` is `lightgcn++`, `bc_loss.py` is `bc-loss`.
 """
 
 import ast
@@ -151,7 +152,11 @@ def _is_path(name: str) -> bool:
 
 def _files(kind: Kind) -> dict[str, Path]:
     folder = Path(__file__).parent / _FOLDER[kind]
-    return {f.stem.replace("_", "-"): f for f in sorted(folder.glob("*.py")) if not f.stem.startswith("_")}
+    return {_name_of(f): f for f in sorted(folder.glob("*.py")) if not f.stem.startswith("_")}
+
+
+def _name_of(file: Path) -> str:
+    return file.stem.replace("_plus", "+").replace("_", "-")
 
 
 def _published(kind: Kind) -> dict[str, EntryPoint]:

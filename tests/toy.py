@@ -1,6 +1,8 @@
 """Small random data sets for tests."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from rankbench.data.interactions import Interactions, Split
 
@@ -23,3 +25,13 @@ def random_split(seed: int = 0, n_users: int = 60, n_items: int = 120, each: int
         return Interactions.from_pairs(pairs.users[rows], pairs.items[rows], n_users, n_items)
 
     return Split("toy", "shift", cut(0), {"iid": cut(1), "popularity": cut(2)}, {"iid": cut(3), "popularity": cut(4)})
+
+
+def adjacency(train: Interactions, alpha: float = 0.5, beta: float = 0.5) -> Tensor:
+    """The matrix A of the user-item graph (U + I, U + I), entry by entry."""
+    matrix = torch.zeros(train.n_users + train.n_items, train.n_users + train.n_items, dtype=torch.float64)
+    for user, item in zip(train.users.tolist(), train.items.tolist(), strict=True):
+        of_user, of_item = int(train.user_counts[user]), int(train.item_counts[item])
+        matrix[user, train.n_users + item] = of_user**-alpha * of_item**-beta
+        matrix[train.n_users + item, user] = of_item**-alpha * of_user**-beta
+    return matrix

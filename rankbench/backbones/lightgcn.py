@@ -30,10 +30,4 @@ class LightGCN(Backbone):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the vectors after propagation."""
-        layer = torch.cat([self.user, self.item])  # (U + I, d)
-        total = layer  # (U + I, d)
-        for _ in range(self.layers):
-            layer = self.graph.product(layer)  # (U + I, d)
-            total = total + layer  # (U + I, d)
-        mean = total / (self.layers + 1)  # (U + I, d)
-        return mean[: self.graph.n_users], mean[self.graph.n_users :]
+        return self.graph.polynomial(self.user, self.item, [1 / (self.layers + 1)] * (self.layers + 1))

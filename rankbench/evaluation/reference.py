@@ -57,10 +57,8 @@ def _spectral(train: Interactions) -> NDArray[np.float64]:
     """Return the leading right singular vectors (I, DIM) of the normalised train matrix, rows scaled to length 1."""
     graph, width = Graph(train), min(DIM + _BESIDE, train.n_items)
     basis = torch.from_numpy(_uniform(0, train.n_items * width).reshape(train.n_items, width) - 0.5)  # (I, width)
-    stacked = torch.zeros(train.n_users + train.n_items, width)  # (U + I, width)
     for _ in range(_POWERS):
-        stacked[: train.n_users], stacked[train.n_users :] = 0, basis
-        basis = _orthonormal(graph.multiply(graph.multiply(stacked))[train.n_users :].double())  # (I, width)
+        basis = _orthonormal(graph.to_items.product(graph.to_users.product(basis.float())).double())  # (I, width)
     vectors = basis.numpy()[:, :DIM]  # (I, <= DIM)
     vectors[train.item_counts == 0] = 0
     length = np.linalg.norm(vectors, axis=1, keepdims=True)  # (I, 1)

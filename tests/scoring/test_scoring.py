@@ -1,6 +1,5 @@
 from types import ModuleType
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,8 +11,6 @@ from rankbench.parallel import set_threads
 from rankbench.scoring import cpu, dense, products, reference, scatter, score, similarity
 from rankbench.scoring.rounding import rounded
 from rankbench.scoring.unit import unit
-from rankbench.sparse import Graph
-from toy import random_interactions
 
 DIMS = st.sampled_from([1, 3, 16, 33])  # few, because kernels are compiled for each
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 11), st.integers(1, 17), DIMS, st.integers(0, 10**6))
@@ -150,20 +147,3 @@ def test_products_accept_rows_of_any_batch_layout():
     query, item_vec, item, _ = inputs(20, 9, 40, 5, 1, torch.float32)
     strided = torch.stack([query, query], dim=2)[:, :, 0]
     torch.testing.assert_close(products(strided, item_vec, item), products(query, item_vec, item))
-
-
-def test_graph_is_the_normalised_adjacency():
-    train = random_interactions(3, n_users=13, n_items=17, each=4)
-    dense_graph = torch.zeros(30, 30, dtype=torch.float64)
-    for user, item in zip(train.users, train.items, strict=True):
-        weight = 1 / np.sqrt(len(train.row(user)) * train.item_counts[item])
-        dense_graph[user, 13 + item] = dense_graph[13 + item, user] = weight
-    vec = torch.randn(30, 5, dtype=torch.float64, requires_grad=True)
-    graph = Graph(train)
-    torch.testing.assert_close(graph.product(vec), dense_graph @ vec, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(
-        graph._sparse(torch.device("cpu")).double() @ vec, dense_graph @ vec, rtol=1e-6, atol=1e-6
-    )
-    grad = torch.randn(30, 5, dtype=torch.float64)
-    (found,) = torch.autograd.grad(graph.product(vec), vec, grad)
-    torch.testing.assert_close(found, dense_graph.T @ grad, rtol=1e-6, atol=1e-6)

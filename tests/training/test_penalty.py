@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 from rankbench import registry
 from rankbench.backbones import Batch
 from rankbench.backbones.mf import MF
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.losses.bpr import BPR
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
@@ -66,8 +67,10 @@ def same(a: Trained, b: Trained) -> bool:
     )
 
 
-def vectors(trained: Trained, name: str):
-    return vars(trained.scorers[name]).values()
+def vectors(trained: Trained, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    scorer = trained.scorers[name]
+    assert isinstance(scorer, InnerProduct)
+    return scorer.user_vec, scorer.item_vec
 
 
 @pytest.mark.parametrize("loss", [Softmax(tau=0.2), BPR()])

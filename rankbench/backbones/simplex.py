@@ -1,0 +1,53 @@
+"""SimpleX: matrix factorisation with the user's behaviour aggregated."""
+
+import torch
+from torch import Tensor
+
+from rankbench.backbones import Backbone, initial, param
+from rankbench.data.interactions import Interactions
+from rankbench.sparse import Graph
+
+
+class SimpleX(Backbone):
+    r"""Matrix factorisation whose user vector is a mix of its own and of the items that the user has.
+
+    $$h_u = g\, p_u + (1 - g)\, W \sum_{i \in P_u} a_{ui} q_i, \quad s(u, i) = \langle h_u, q_i \rangle$$
+
+    with $a_{ui} = 1 / |P_u|$ (pooling "mean") or $a_{ui} \propto \exp(v^\top \tanh(W_1 q_i + b))$, summing to 1 over
+    $P_u$ (pooling "attention", the paper's self-attention). The paper's loss is `ccl`, on cosines; any loss trains it
+    here. All train items count; the paper keeps the latest of long histories. g = 1 is `mf`. The paper is known to us
+    from memory and from other implementations of it.
+
+    Mao, Zhu, Wang, Dai, Dong, Xiao, He: SimpleX: A simple and strong baseline for collaborative filtering. CIKM 2021,
+    arXiv 2109.12613.
+    """
+
+    paper = "Mao et al., CIKM 2021, arXiv 2109.12613"
+
+    gate: float = param(0.5, "weight of the user's own vector, g", at_least=0, at_most=1, grid=(0.1, 0.3, 0.5, 0.7))
+    pooling: str = param("mean", "how the items of a user are weighed", choices=("mean", "attention"))
+
+    def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
+        """Create the two embedding tables, the projection, the attention if there is one, and the graph."""
+        self.user = initial(train.n_users, dim, init, generator)  # (U, d)
+        self.item = initial(train.n_items, dim, init, generator)  # (I, d)
+        self.projection = initial(dim, dim, "xavier", generator)  # (d, d)
+        if self.pooling == "attention":
+            self.inner = initial(dim, dim, "xavier", generator)  # (d, d)
+            self.bias = torch.nn.Parameter(torch.zeros(dim))  # (d,)
+            self.query = initial(1, dim, "xavier", generator)  # (1, d)
+        self.means = Graph(train, alpha=1, beta=0)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Return the mixed user vectors and the item table."""
+        if self.gate == 1:
+            return self.user, self.item
+        pooled = self.means.aggregate(self.item) if self.pooling == "mean" else self._attended()  # (U, d)
+        return self.gate * self.user + (1 - self.gate) * pooled @ self.projection.t(), self.item
+
+    def _attended(self) -> Tensor:
+        """Return the items of each user, weighed by their attention (U, d): a ratio of two sums over the graph."""
+        logit = torch.tanh(self.item @ self.inner.t() + self.bias) @ self.query.t()  # (I, 1)
+        weight = torch.exp(logit - logit.max().detach())  # (I, 1)
+        both = self.means.aggregate(torch.cat([weight * self.item, weight], dim=1))  # (U, d + 1)
+        return both[:, :-1] / both[:, -1:].clamp_min(torch.finfo(both.dtype).tiny)  # (U, d)
