@@ -45,10 +45,14 @@ class Job:
 
     @property
     def labels(self) -> dict[str, str]:
-        """How loss and backbone are typed, a dash for no loss; behind the backbone its tables that are not full."""
+        """How loss and backbone are typed; a dash for no loss."""
         loss = label(self.loss, self.spec.loss) if self.loss else "-"
-        tables = asked_tables(dict(self.spec.train))
-        return {"loss": loss, "backbone": f"{label(self.backbone, self.spec.backbone)} {tables}".rstrip()}
+        return {"loss": loss, "backbone": label(self.backbone, self.spec.backbone)}
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The labels, behind that of the backbone its embedding tables that are not full."""
+        return self.labels["loss"], f"{self.labels['backbone']} {asked_tables(dict(self.spec.train))}".rstrip()
 
 
 @dataclass(frozen=True)

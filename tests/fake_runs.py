@@ -19,7 +19,6 @@ from rankbench.results.documents import outcome
 from rankbench.results.measured import tables_of
 from rankbench.results.store import Store, StoredRun
 from rankbench.spec import NUMBERS, Part, RunSpec, TrainSpec, spell
-from rankbench.tables.form import asked_tables
 from rankbench.tables.usage import Usage
 from rankbench.training.loop import Trained
 from rankbench.training.progress import EpochEnd
@@ -86,7 +85,7 @@ def store_run(
         for convention in CONVENTIONS
         for test in tests
     }
-    labels = {"loss": spell(loss, params or {}), "backbone": f"{backbone} {asked_tables(train or {})}".rstrip()}
+    labels = {"loss": spell(loss, params or {}), "backbone": backbone}
     documents = {
         "spec": {**spec.to_json(), "id": spec.id, "labels": labels, "recipe": TrainSpec().values()},
         "outcome": outcome(trained, 1.0),

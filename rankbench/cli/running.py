@@ -29,7 +29,7 @@ from rankbench.training.progress import EpochEnd, Notice, Step
 def title_of(job: Job) -> str:
     """Return a run's name on the screen."""
     spec = job.spec
-    parts = job.labels.values() if job.loss else [job.labels["backbone"]]
+    parts = job.names if job.loss else job.names[1:]
     return " · ".join([*parts, f"{spec.dataset}/{spec.protocol}", f"seed {spec.seed}"])
 
 
@@ -161,7 +161,7 @@ def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
     for job, row in zip(jobs, rows, strict=True):
         where = f"{job.spec.dataset}/{job.spec.protocol}"
         state = "stored" if row["stored"] else ""
-        table.add_row(job.spec.id, *job.labels.values(), where, str(job.spec.seed), _training_text(job), state)
+        table.add_row(job.spec.id, *job.names, where, str(job.spec.seed), _training_text(job), state)
     console = results()
     console.print(table)
     stored = sum(bool(row["stored"]) for row in rows)
@@ -189,7 +189,7 @@ def show_summary(finished: Sequence[Finished], json: bool, convention: str) -> N
         where = f"{event.job.spec.dataset}/{event.job.spec.protocol}"
         for test, values in _tests(event.run, convention).items() or [("-", {})]:
             cells = [f"{values[m]:.4f}" if m in values else "diverged" for m in ("ndcg@20", "recall@20")]
-            loss, backbone = event.job.labels.values()
+            loss, backbone = event.job.names
             table.add_row(" ".join([loss, *varied(event.job)]), backbone, where, str(event.job.spec.seed), test, *cells)
     console = results()
     console.print(table)

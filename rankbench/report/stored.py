@@ -4,7 +4,7 @@ The JSON of a list is {runs, damaged}: `damaged` a list of {path, what}, `runs` 
 
     id, path, command          the identifier, the folder, the command that makes the run again
     dataset, protocol, digest, numbers, seed, loss, backbone, train    as in spec.json
-    status, reason, epochs, seconds, valid_ndcg@20                     as in outcome.json
+    status, reason, epochs, seconds, valid_ndcg@20, tables             as in outcome.json
 
 That of a single run is the same with `environment` (env.json) and the rows of `curve` and `metrics` added.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.report.captions import spelled
+from rankbench.report.embeddings import in_words
 from rankbench.report.sparkline import sparkline
 from rankbench.report.table import Cell, Column, Table
 from rankbench.results.compare_runs import Run
@@ -86,6 +87,7 @@ def facts_of_run(run: Run) -> list[tuple[str, str]]:
         ("loss", str(configuration.loss)),
         ("backbone", str(configuration.backbone)),
         ("training", spelled(spec["train"], spec["train"])),
+        *([("tables", in_words(run.tables))] if run.tables else []),
         ("seed", str(run.seed)),
         ("ended", _ending(outcome)),
         ("made", ", ".join(_machine(environment))),
@@ -134,6 +136,7 @@ def _run(run: Run) -> dict[str, Any]:
         **{key: spec[key] for key in of_spec},
         **{key: outcome.get(key) for key in ("status", "reason", "epochs", "seconds")},
         "valid_ndcg@20": run.valid,
+        "tables": run.tables,
     }
 
 

@@ -16,7 +16,6 @@ from rankbench.results.compare_choice import Choice, choose
 from rankbench.results.compare_runs import LeftOut, Run, Setting, setting_of
 from rankbench.results.compare_tests import Measured, Metric, Score, measure
 from rankbench.spec import NO_LOSS, Part
-from rankbench.tables.form import asked_tables
 
 BASELINE = "softmax"
 PLAIN, SHIFTED = "iid", "popularity"
@@ -167,7 +166,7 @@ def _leaderboard(
     lines = [
         Line(
             loss=_label(choice.runs[0].loss_label, choice.loss, clashing),
-            backbone=_label(choice.runs[0].backbone_label, choice.backbone, clashing),
+            backbone=_label(choice.runs[0].backbone_name, choice.backbone, clashing),
             choice=choice,
             scores=_with_gains(key, test, measured),
         )
@@ -207,7 +206,7 @@ def _asked_for(line: Line, query: Query) -> bool:
 
 def _key(run: Run) -> Key:
     backbone, loss = run.configuration.backbone, run.configuration.loss
-    return backbone.name, backbone.source, asked_tables(dict(run.configuration.train)), loss.name, loss.source
+    return backbone.name, backbone.source, run.asked_tables, loss.name, loss.source
 
 
 def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -> dict[Metric, Score]:

@@ -17,6 +17,7 @@ from statistics import fmean
 from rankbench.params import Value
 from rankbench.results.compare_runs import Configuration, Run
 from rankbench.spec import Part
+from rankbench.tables.form import TRAIN_VALUES
 
 NEVER_VALIDATED = "training ended before the first validation"
 
@@ -58,8 +59,8 @@ class Choice:
 
     @property
     def asked(self) -> dict[str, Value]:
-        """The training values that are not the loss's own."""
-        return self.runs[0].asked
+        """The training values that are not the loss's own, but for tables, which are named with the backbone."""
+        return {key: value for key, value in self.runs[0].asked.items() if key not in TRAIN_VALUES}
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from rankbench.params import Value
 from rankbench.results.store import DamagedRunError, Store, StoredRun
 from rankbench.spec import Part
-from rankbench.tables.form import TRAIN_VALUES
+from rankbench.tables.form import asked_tables
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Run:
         stored: the run, for its tables.
         dataset, protocol, digest, numbers, seed: as in its spec.
         configuration: loss, backbone and training values.
-        asked: the training values that are not the loss's own, but for tables, which are named with the backbone.
+        asked: the training values that are not the loss's own.
         tables: what its embedding tables take, by side; nothing is known of those of older runs.
         loss_label, backbone_label: how loss and backbone are typed, defaults left out.
         valid: the best validation NDCG@20, by validation set.
@@ -58,6 +58,16 @@ class Run:
     diverged: bool
     reason: str
     last_finite_loss: float | None
+
+    @property
+    def asked_tables(self) -> str:
+        """The embedding tables that are not full, as in `item_table=hash:50%`; empty if all are."""
+        return asked_tables(dict(self.configuration.train))
+
+    @property
+    def backbone_name(self) -> str:
+        """The backbone's label with the tables behind it: what a line of a leaderboard is about."""
+        return f"{self.backbone_label} {self.asked_tables}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def run_of(stored: StoredRun) -> Run:
             numbers=spec["numbers"],
             seed=spec["seed"],
             configuration=Configuration(_part(spec["loss"]), _part(spec["backbone"]), _sorted(spec["train"])),
-            asked=_asked(spec),
+            asked={key: value for key, value in spec["train"].items() if spec["recipe"].get(key) != value},
             tables=outcome.get("tables", {}),
             loss_label=spec["labels"]["loss"],
             backbone_label=spec["labels"]["backbone"],
@@ -137,11 +147,6 @@ def run_of(stored: StoredRun) -> Run:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedRunError(stored.path, f"spec.json or outcome.json lacks {error}") from error
-
-
-def _asked(spec: dict[str, Any]) -> dict[str, Value]:
-    recipe = spec["recipe"]
-    return {key: v for key, v in spec["train"].items() if recipe.get(key) != v and key not in TRAIN_VALUES}
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -78,7 +78,7 @@ def read_form(text: str, where: str = "embedding table") -> Form:
     """
     kind, *words = text.strip().split(":")
     if kind not in KINDS:
-        raise unknown(f"kind of table for {where}", kind, KINDS, f"`rankbench list tables` lists them. {SIZES}")
+        raise unknown(f"kind of table for {where}", kind, KINDS, "`rankbench list tables` lists them.")
     typed = KINDS[kind][0]
     sizes = [_size(word) for word in words[0].split(",")] if words else []
     composition = words[1] if len(words) > 1 else COMPOSITIONS[0]

@@ -44,7 +44,8 @@ class QR(Table):
             return nn.Parameter(torch.cat([remainder, quotient]))  # (R, d)
         if dim % 2:
             raise UserError(
-                f"{self.form} makes vectors of two halves; {dim} dimensions have none.", "Choose an even --dim, or add."
+                f"{self.form} makes vectors of two halves; {dim} dimensions have none.",
+                "Choose an even --dim, or the sum of the rows, as in qr:50%.",
             )
         return initial(n_rows, dim // 2, init, generator)  # (R, d / 2)
 

@@ -104,6 +104,7 @@ def test_the_command_makes_the_same_run(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("RANKBENCH_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     words = "--loss softmax:tau=0.2,incl=true --seed 3 --epochs 1 --eval-every 1 --negatives 2 --dim 4 --split iid"
+    words += " --item-table freqdouble:10%,40%"
 
     def run(*command: str) -> str:
         monkeypatch.setattr(sys, "argv", [*command])
@@ -115,6 +116,8 @@ def test_the_command_makes_the_same_run(monkeypatch, capsys, tmp_path):
     (listed,) = json.loads(run("rankbench", "runs", "list", "--json"))["runs"]
     again = run(*shlex.split(listed["command"]), "--dry-run", "--json")
     assert [entry["id"] for entry in json.loads(again)] == [listed["id"]]
+    assert listed["tables"]["item"]["table"] == "freqdouble:10%,40%"
+    assert "items freqdouble:10%,40%" in " ".join(run("rankbench", "runs", "show", listed["id"]).split())
 
 
 @pytest.mark.parametrize(
