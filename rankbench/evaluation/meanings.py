@@ -168,7 +168,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "Tie rate",
         "Share of $L_u$ whose score is equal to that of the best item left out.",
         "lower",
-        "Such places are decided by item id, by a seeded key where items share rows. High where vectors collapse or rows are shared.",
+        "Such places are decided by item id, or by a seeded key where items share rows; high where vectors collapse.",
     ),
     "coverage": Meaning(
         "Coverage",

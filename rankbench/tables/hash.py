@@ -15,8 +15,8 @@ class Hash(Table):
     Typed hash:M, with M in rows (hash:500) or in percent of the ids (hash:50%). The hash is a seeded 64-bit mix, so all
     ids collide alike, whatever their popularity: an id has its row for itself with probability $(1 - 1/M)^{n - 1}$.
     Items that share a row tie with each other in every list, and popular ones own the row by the number of their
-    updates. Compare with full tables of fewer dimensions, too, which take as few bytes (--dim 32 for 64; it narrows users
-    and items alike). Runs store rows, bytes and collision rates; the metric `tie_rate` says how many places ties decide.
+    updates. Compare with full tables of fewer dimensions, too, which take as few bytes (--dim 32 for 64; it narrows
+    users and items alike). Runs store rows, bytes and collision rates; `tie_rate` says how many places ties decide.
 
     Weinberger, Dasgupta, Langford, Smola, Attenberg: Feature hashing for large scale multitask learning. ICML 2009.
     """
