@@ -23,7 +23,7 @@ def speed(
     ] = "softmax,dsl:lambda_similarity=-0.25",
     backbone: Annotated[str, typer.Option("--backbone", "-b", help="What the steps train.")] = "mf",
     part: Annotated[
-        str, typer.Option("--part", "-p", help="What to measure.")
+        str, typer.Option("--part", "-p", help="What to measure; or data: splits of a made-up file of 700 MB.")
     ] = "step,evaluate,sampling,graph,scaling",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine and of torch; all if left out.")

@@ -11,6 +11,7 @@ from rankbench.speed.clock import FEW_ROUNDS
 from rankbench.speed.draws import NEGATIVES
 from rankbench.speed.evaluate import EVALUATION, LISTS
 from rankbench.speed.machine import Machine
+from rankbench.speed.preparing import MEMORY, READING
 from rankbench.speed.propagation import PROPAGATION, STEP
 from rankbench.speed.results import Measurement, Results
 from rankbench.speed.step import BANDWIDTH, STAGES
@@ -165,6 +166,21 @@ def _graph_tables(request: Request, results: Results) -> list[Table]:
     return [table]
 
 
+def _data_tables(request: Request, results: Results) -> list[Table]:
+    table = _table("From 25 million ratings to a split", "split", "seconds", "peak memory, MB")
+    made = [m for m in results.measurements if m.unit == "s"]
+    for m in made:
+        memory = results.find("data", m.size, m.subject, "engine", MEMORY)
+        table.add_row(m.subject, _number(m.median), f"{memory.median:,.0f}" if memory else "")
+    table.add_row("together", _number(sum(m.median for m in made)), "")
+    reading = next(m for m in results.measurements if m.subject == READING)
+    table.caption = (
+        f"Each in a process of its own, its start included. To read the split iid of a million ratings: "
+        f"{_number(reading.median)} ms, hashes checked."
+    )
+    return [table]
+
+
 def _scaling_tables(request: Request, results: Results) -> list[Table]:
     subjects = ("step", "epoch", "evaluation", "propagation")
     size = results.measurements[0].size
@@ -183,6 +199,7 @@ _TABLES = {
     "sampling": _sampling_tables,
     "graph": _graph_tables,
     "scaling": _scaling_tables,
+    "data": _data_tables,
 }
 
 

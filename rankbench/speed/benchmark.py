@@ -15,6 +15,7 @@ from rankbench.speed.engine import Chosen
 from rankbench.speed.evaluate import measure_evaluation
 from rankbench.speed.footprint import measure_footprint
 from rankbench.speed.machine import Machine, limits
+from rankbench.speed.preparing import measure_preparing
 from rankbench.speed.propagation import measure_graph
 from rankbench.speed.results import Results
 from rankbench.speed.scaling import measure_scaling
@@ -26,6 +27,10 @@ SCHEMA = "rankbench.speed/1"
 """Name and version of the document. Fields may be added under it; the meaning of none changes."""
 
 PARTS = ("step", "evaluate", "sampling", "graph", "scaling")
+"""What is measured unless something else is asked for."""
+
+DATA = "data"
+"""Splits of a file of 25 million ratings: measured only when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Request:
         losses: the first is timed against the baselines, the others against it.
         backbone: what steps are trained with; the part `graph` has its own.
         sizes: the data sets to make up.
-        parts: some of `PARTS`.
+        parts: some of `PARTS`, and `DATA`.
         threads: threads of the engine and of the baselines.
         rounds: repetitions of which medians are taken; slow baselines have fewer.
         shape: B, N and d.
@@ -79,13 +84,14 @@ Event = Doing | Limits | Done
 
 def read_parts(text: str) -> tuple[str, ...]:
     """Return the parts of `step,evaluate`; raise UserError if one is unknown or none is given."""
+    known = (*PARTS, DATA)
     names = [word.strip() for word in text.split(",") if word.strip()]
     if not names:
-        raise UserError("No part is named.", f"Give some of {', '.join(PARTS)}, as in --part step,evaluate.")
+        raise UserError("No part is named.", f"Give some of {', '.join(known)}, as in --part step,evaluate.")
     for name in names:
-        if name not in PARTS:
-            raise unknown("part", name, PARTS)
-    return tuple(part for part in PARTS if part in names)
+        if name not in known:
+            raise unknown("part", name, known)
+    return tuple(part for part in known if part in names)
 
 
 def read_losses(text: str) -> tuple[Chosen, ...]:
@@ -115,6 +121,8 @@ def measure(request: Request) -> Generator[Event, None, dict[str, Any]]:
         yield Limits(machine, everything)
         for part in request.parts:
             results = Results()
+            if part == DATA:
+                results.extend((yield from _told(measure_preparing(request.threads, request.rounds))))
             for size in _sizes_of(part, request):
                 results.extend((yield from _measured(part, size, request)))
             everything.extend(results)
@@ -142,7 +150,9 @@ def document(request: Request, machine: Machine, results: Results) -> dict[str, 
 
 
 def _sizes_of(part: str, request: Request) -> tuple[Size, ...]:
-    """Return the sizes that a part is measured on: scaling on the middle one, doubled."""
+    """Return the sizes that a part is measured on: scaling on the middle one, doubled; data have their own."""
+    if part == DATA:
+        return ()
     return (request.sizes[len(request.sizes) // 2],) if part == "scaling" else request.sizes
 
 

@@ -72,13 +72,18 @@ def _extra(step: Callable[[], object], kept: int) -> float:
     gc.collect()
     _give_back_freed()
     _reset_peak()
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     for _ in range(_STEPS):
         step()
-    return max(_resident("VmHWM") - before - kept, 0) / 1e6
+    return max(resident("VmHWM") - before - kept, 0) / 1e6
 
 
-def _resident(name: str) -> int:
+def resident(name: str) -> int:
+    """Return how many bytes of memory this process has now ("VmRSS") or had at most ("VmHWM").
+
+    Raises:
+        OSError: this system does not tell.
+    """
     for line in _STATUS.read_text(encoding="ascii").splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
@@ -89,7 +94,7 @@ def _reset_peak() -> bool:
     """Set the high-water mark to what is resident now; return whether the system allows it."""
     try:
         _CLEAR.write_text(_RESET_PEAK, encoding="ascii")
-        return _resident("VmHWM") > 0
+        return resident("VmHWM") > 0
     except OSError:
         return False
 
