@@ -9,6 +9,7 @@ of threads, and its OpenMP threads would fight with ours for the cores.
 import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -22,7 +23,16 @@ _PIECES_A_THREAD = 4
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
+"""All threads but the one that shares work out, which takes its share of it."""
+
 _here = threading.local()
+"""Of a thread: `busy` while what it does is itself a share, `ahead` while it does work ahead."""
+
+Help = tuple["Future[None]", Callable[[], None]]
+
+_now: deque[Help] = deque()
+_later: deque[Help] = deque()
+"""Calls for help with what is waited for and with what is done ahead."""
 
 
 def available_threads() -> int:
@@ -40,7 +50,7 @@ def set_threads(n: int) -> None:
     if _pool is not None:
         _pool.shutdown()
     _threads = n
-    _pool = ThreadPoolExecutor(n, "rankbench", _one_for_torch) if n > 1 else None
+    _pool = ThreadPoolExecutor(n - 1, "rankbench", _one_for_torch) if n > 1 else None
 
 
 def _one_for_torch() -> None:
@@ -70,45 +80,79 @@ def over_blocks(work: Callable[[int, int], None], n_rows: int, block: int) -> No
 def _share(work: Callable[[int], None], n: int) -> None:
     """Call `work(0)` ... `work(n - 1)`: each thread takes the next one when it is free, this thread among them."""
     ticket = itertools.count()
+    ahead = getattr(_here, "ahead", False)
 
     def take() -> None:
-        _here.busy = True
+        before, _here.busy = getattr(_here, "busy", False), True
         try:
             while (i := next(ticket)) < n:
                 work(i)
+                if ahead:
+                    _help(_now)
         finally:
-            _here.busy = False
+            _here.busy = before
 
     if _pool is None or not _shared():
         for i in range(n):
             work(i)
         return
-    helpers = [_pool.submit(take) for _ in range(min(_threads, n) - 1)]
+    helps: list[Help] = [(Future(), take) for _ in range(min(_threads, n) - 1)]
+    wanted = _later if ahead else _now
+    wanted.extend(helps)
+    if not ahead:
+        for _ in helps:
+            _pool.submit(_help, _now)
     take()
-    for helper in helpers:
-        if not helper.cancel():
-            helper.result()
+    for help_ in helps:
+        if not help_[0].cancel():
+            help_[0].result()
+        elif help_ in wanted:
+            wanted.remove(help_)
+
+
+def _help(wanted: deque[Help]) -> bool:
+    """Answer a call for help, if there is one that nobody has answered and that is not over."""
+    try:
+        future, take = wanted.popleft()
+    except IndexError:
+        return False
+    if future.set_running_or_notify_cancel():
+        try:
+            take()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+    return True
 
 
 def _shared() -> bool:
-    """Whether work may be shared out: work that is itself a share, or done ahead, keeps to its one thread."""
+    """Whether work may be shared out: work that is itself a share keeps to its one thread."""
     return _pool is not None and not getattr(_here, "busy", False)
 
 
 def ahead(work: Callable[..., T], *args: Any) -> Callable[[], T]:
     """Start `work(*args)` on a free thread, if there is one; the returned function waits for its result.
 
-    Work done ahead keeps to its one thread: the others are busy with what comes first.
+    Work done ahead gives way to what is waited for; who waits for it helps with it.
     """
     if _pool is None:
         return lambda: work(*args)
     future: Future[T] = _pool.submit(_work_ahead, work, *args)
-    return future.result
+
+    def result() -> T:
+        if future.cancel():
+            return work(*args)
+        while not future.done() and _help(_later):
+            pass
+        return future.result()
+
+    return result
 
 
 def _work_ahead(work: Callable[..., T], *args: Any) -> T:
-    _here.busy = True
+    _here.ahead = True
     try:
         return work(*args)
     finally:
-        _here.busy = False
+        _here.ahead = False

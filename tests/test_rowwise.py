@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.rowwise import _exponential, largest, log_sum_exp, standardise
+from rankbench.rowwise import largest, log_sum_exp, log_sum_exp_of_gaps, standardise
+from rankbench.rowwise.exponentials import _exponentials
 
 ROWS = {
     "normal": lambda n, g: torch.randn(n, generator=g),
@@ -43,17 +44,63 @@ def test_log_sum_exp_of_nothing_and_of_no_numbers():
 
 def test_exponentials_are_exact_to_the_last_digits():
     x = -torch.cat([torch.linspace(0, 90, 100_001), torch.logspace(-30, 0, 1000)])[None]
-    found, expected = _exponential(x, torch.zeros(1))[0].double(), x[0].double().exp()
+    x = torch.cat([torch.zeros(1, 1), x], dim=1)  # the largest
+    found, expected = _exponentials(x)[1][0].double(), x[0].double().exp()
     normal = x[0] > -87
     assert ((found - expected).abs() <= 2.0**-22 * expected)[normal].all()
     assert (found[~normal & (x[0] < -87)] == 0).all()
-    assert _exponential(torch.full((1, 3), -torch.inf), torch.zeros(1)).eq(0).all()
+    assert _exponentials(torch.full((1, 3), -torch.inf))[1].eq(0).all()
 
 
 def test_log_sum_exp_can_be_differentiated_twice():
     x = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(log_sum_exp, x)
     assert torch.autograd.gradgradcheck(log_sum_exp, x)
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("shifted", [False, True])
+@settings(max_examples=10, deadline=None)
+@given(n=st.sampled_from([1, 2, 7, 64, 1000]), tau=st.sampled_from([0.1, 1.0]), seed=st.integers(0, 10**6))
+def test_log_sum_exp_of_gaps_is_that_of_the_gaps_written_out(kind, shifted, n, tau, seed):
+    g = torch.Generator().manual_seed(seed)
+    neg = torch.stack([ROWS[kind](n, g), ROWS["normal"](n, g)]).requires_grad_()
+    pos = torch.randn(2, generator=g).requires_grad_()
+    sharpness, weight = torch.rand(2, generator=g) / tau, torch.randn(2, generator=g)
+    offset = torch.randn(2, n, generator=g) if shifted else None
+    wide = [t.detach().double().requires_grad_() for t in (neg, pos)]
+    expected = torch.logsumexp(
+        (wide[0] - wide[1][:, None]) * sharpness.double()[:, None] + (offset.double() if shifted else 0), dim=1
+    )
+    found = log_sum_exp_of_gaps(neg, pos, sharpness, offset)
+    tolerance = 2e-6 * (1 + wide[0].abs().nan_to_num(posinf=0).max().item() / tau)  # of gaps in float32
+    torch.testing.assert_close(found.double(), expected, rtol=2e-6, atol=tolerance)
+    grads = torch.autograd.grad(found, (neg, pos), weight)
+    for a, b in zip(grads, torch.autograd.grad(expected, wide, weight.double()), strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-5 + tolerance, atol=1e-5)
+
+
+def test_log_sum_exp_of_gaps_at_the_ends_of_its_range():
+    neg, pos = torch.full((1, 70), -torch.inf, requires_grad=True), torch.zeros(1, requires_grad=True)
+    nothing = log_sum_exp_of_gaps(neg, pos, 2.0)
+    assert nothing.item() == -torch.inf
+    assert all((g == 0).all() for g in torch.autograd.grad(nothing, (neg, pos)))
+    assert log_sum_exp_of_gaps(torch.tensor([[0.0, torch.nan]]), torch.zeros(1), 1.0).isnan().all()
+    assert log_sum_exp_of_gaps(torch.tensor([[0.0, torch.inf]]), torch.zeros(1), 1.0).item() == torch.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_log_sum_exp_of_gaps_can_be_differentiated_twice_and_by_sharpness(dtype):
+    neg, pos = torch.randn(3, 6, dtype=dtype, requires_grad=True), torch.randn(3, dtype=dtype, requires_grad=True)
+    (grad,) = torch.autograd.grad(log_sum_exp_of_gaps(neg, pos, 2.0).sum(), neg, create_graph=True)
+    found = torch.autograd.grad(grad.square().sum(), (neg, pos))
+    (grad,) = torch.autograd.grad(torch.logsumexp((neg - pos[:, None]) * 2, dim=1).sum(), neg, create_graph=True)
+    for a, b in zip(found, torch.autograd.grad(grad.square().sum(), (neg, pos)), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    sharpness = torch.ones(3, dtype=dtype, requires_grad=True)
+    (slope,) = torch.autograd.grad(log_sum_exp_of_gaps(neg, pos, sharpness).sum(), sharpness)
+    gap = (neg - pos[:, None]).detach()
+    torch.testing.assert_close(slope, (torch.softmax(gap, dim=1) * gap).sum(dim=1))
 
 
 @settings(max_examples=30, deadline=None)

@@ -10,7 +10,7 @@ from torch import Tensor
 from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.losses import Epoch, Loss, Scores, param
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp_of_gaps
 
 BLOCK = 1024
 """Users whose negatives are scored at a time."""
@@ -97,8 +97,8 @@ class AdapTau(Loss):
         """Return the loss (B,) of each example at its user's temperature."""
         sharpness = self.sharpness[s.user]  # (B,)
         if self.positive == "user":
-            return log_sum_exp((s.neg - s.pos[:, None]) * sharpness[:, None])  # (B,)
-        return log_sum_exp(s.neg * sharpness[:, None]) - s.pos * self.common  # (B,)
+            return log_sum_exp_of_gaps(s.neg, s.pos, sharpness)  # (B,)
+        return log_sum_exp_of_gaps(s.neg, torch.zeros_like(s.pos), sharpness) - s.pos * self.common  # (B,)
 
 
 def busy(train: Interactions) -> NDArray[np.bool_]:

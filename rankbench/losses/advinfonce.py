@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Epoch, Loss, Scores, param
 from rankbench.minimax import ascend, parameter
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp, log_sum_exp_of_gaps
 from rankbench.scoring import products
 from rankbench.scoring.unit import unit
 
@@ -88,8 +88,8 @@ class AdvInfoNCE(Loss):
         pos, neg = s.pos, s.neg  # (B,), (B, N)
         if self.adversarial and not self.together:
             pos, neg = pos.detach(), neg.detach()  # (B,), (B, N)
-        logit = (neg - pos[:, None]) / self.tau + self.hardness(s)  # (B, N)
-        return softplus(math.log(self.negative_weight) + log_sum_exp(logit))  # (B,)
+        softmax = log_sum_exp_of_gaps(neg, pos, 1 / self.tau, self.hardness(s))  # (B,)
+        return softplus(math.log(self.negative_weight) + softmax)  # (B,)
 
     def hardness(self, s: Scores) -> Tensor:
         r"""Return $\delta$ (B, N); the mean of its exponential over each row is 1."""

@@ -14,7 +14,7 @@ from rankbench.data.interactions import Interactions
 from rankbench.losses import Epoch, Loss, Scores, param
 from rankbench.minimax import descend, parameter
 from rankbench.params import Value
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp_of_gaps
 from rankbench.scoring import products
 from rankbench.scoring.unit import unit
 
@@ -117,8 +117,8 @@ class BCLoss(Loss):
         """Return the loss (B,) of each example: the branch's in the warm-up, the model's after it."""
         if self.warming_up:
             return self.weight * self.branch_loss(s)  # (B,)
-        gap = (s.neg - self.widened(s)[:, None]) / self.tau1  # (B, N)
-        return (1 - self.weight) * softplus(log_sum_exp(gap))  # (B,)
+        softmax = log_sum_exp_of_gaps(s.neg, self.widened(s), 1 / self.tau1)  # (B,)
+        return (1 - self.weight) * softplus(softmax)  # (B,)
 
     def branch(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the vectors of the popularities of users (P, 64) and of items (P, 64), in the precision of `like`."""
@@ -131,7 +131,7 @@ class BCLoss(Loss):
         query = user.index_select(0, self.user_class[s.user])  # (B, 64)
         pos = (query * item.index_select(0, self.item_class[s.pos_item])).sum(dim=1)  # (B,)
         neg = products(query, item, self.item_class[s.neg_item])  # (B, N)
-        return softplus(log_sum_exp((neg - pos[:, None]) / self.tau2))  # (B,)
+        return softplus(log_sum_exp_of_gaps(neg, pos, 1 / self.tau2))  # (B,)
 
     def widened(self, s: Scores) -> Tensor:
         """Return the cosine (B,) of each positive at an angle that is wider by its margin, pi at most."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from rankbench.errors import UserError
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp, log_sum_exp_of_gaps
 
 
 class BSL(Loss):
@@ -57,8 +57,7 @@ class BSL(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each row in the chosen form."""
-        gap = (s.neg - s.pos[:, None]) / self.tau2  # (B, N)
-        softmax = log_sum_exp(gap)  # (B,)
+        softmax = log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau2)  # (B,)
         if self.mode == "pair":
             return softmax * (self.tau2 / self.tau1)  # (B,)
         if self.mode == "ratio":

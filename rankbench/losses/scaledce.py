@@ -7,7 +7,7 @@ from torch.nn.functional import softplus
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp_of_gaps
 
 
 class ScaledCE(Loss):
@@ -48,6 +48,5 @@ class ScaledCE(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the scaled cross-entropy (B,) of each positive."""
-        gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
-        alpha = self.alpha or self.n_others / gap.shape[1]
-        return softplus(log_sum_exp(gap) + math.log(alpha))  # (B,)
+        alpha = self.alpha or self.n_others / s.neg.shape[1]
+        return softplus(log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau) + math.log(alpha))  # (B,)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Epoch, Loss, Scores, param
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp_of_gaps
 
 BLOCK = 1024
 """Users whose thresholds are found at a time."""
@@ -81,5 +81,5 @@ class SLatK(Loss):
     def forward(self, s: Scores) -> Tensor:
         """Return the weighted softmax (B,) of each positive."""
         weight = torch.sigmoid((s.pos - self.threshold[s.user]) / self.tau_weight)  # (B,)
-        gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
-        return (weight.detach() if self.detach_weight else weight) * log_sum_exp(gap)  # (B,)
+        softmax = log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau)  # (B,)
+        return (weight.detach() if self.detach_weight else weight) * softmax  # (B,)

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from rankbench.errors import UserError
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_sum_exp_of_gaps
 
 
 class Softmax(Loss):
@@ -71,21 +71,20 @@ class Softmax(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the log-sum-exp (B,) of the gaps of each positive, in the chosen form."""
-        gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
         if self.logq != "none":
-            return self.corrected(s, gap)  # (B,)
-        loss = log_sum_exp(gap)  # (B,)
+            return self.corrected(s)  # (B,)
+        loss = log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau)  # (B,)
         if self.rho != 1:
             return loss + (1 - self.rho) / self.tau * s.pos  # (B,)
         return softplus(loss) if self.incl else loss  # (B,)
 
-    def corrected(self, s: Scores, gap: Tensor) -> Tensor:
-        """Return the loss (B,) of gaps (B, N) over the temperature, corrected for how probable each draw was.
+    def corrected(self, s: Scores) -> Tensor:
+        """Return the loss (B,), corrected for how probable each draw was.
 
         No draw is the positive, so its probability needs no rescaling to the other items.
         """
-        logit = gap - s.log_q(s.neg_item)  # (B, N)
+        loss = log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau, -s.log_q(s.neg_item))  # (B,)
         if self.logq == "standard":
-            return softplus(log_sum_exp(logit) + s.log_q(s.pos_item[:, None])[:, 0])  # (B,)
-        lead = log_sum_exp(logit) - math.log(logit.shape[1])  # (B,)
+            return softplus(loss + s.log_q(s.pos_item[:, None])[:, 0])  # (B,)
+        lead = loss - math.log(s.neg.shape[1])  # (B,)
         return torch.sigmoid(lead.detach()) * lead  # (B,)

@@ -17,12 +17,16 @@ import torch
 from torch import Tensor
 
 from rankbench.device import uses_triton
+from rankbench.parallel import over_blocks
 from rankbench.scoring import cpu, cuda, dense
 from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
 
 DENSE_ITEMS_A_NEGATIVE = 2
 """`dense` beats `cpu` up to about this many items a negative, measured with N = 1000, d = 64 on one and two threads."""
+
+PIECE_ROWS = 256
+"""Rows of a batch that one thread works on, at most: as many as keep matrix products and all threads busy."""
 
 
 def score(
@@ -109,6 +113,11 @@ class _Products(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         query, item_vec, item = ctx.saved_tensors
-        grad, work = grads[0].contiguous(), ctx.kernel.workspace(query, len(item_vec))  # (B, M), (B, ...)
-        grad_query = ctx.kernel.query_gradient(item_vec, item, grad, work)  # (B, d)
-        return grad_query, ctx.kernel.item_gradient(query, len(item_vec), item, grad, work), None, None, None
+        grad, out = grads[0].contiguous(), torch.empty_like(query)  # (B, M), (B, d)
+        gradients = ctx.kernel.Gradients(query, item_vec, item)
+
+        def piece(start: int, stop: int) -> None:
+            out[start:stop] = gradients.add(start, stop, grad[start:stop])  # (b, d)
+
+        over_blocks(piece, len(query), PIECE_ROWS)
+        return out, gradients.of_items(), None, None, None

@@ -30,11 +30,6 @@ _LARGE = 2**20
 """Numbers in a table from which `scatter` is faster, measured with B = 1024, N = 1000, d = 64 on 1 and 2 threads."""
 
 
-def workspace(query: Tensor, n_items: int) -> Tensor:
-    """Return what the gradients of queries (B, d) share: nothing here (B, 0)."""
-    return query.new_empty(len(query), 0)  # (B, 0)
-
-
 def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     """Return the inner products (B, M) of queries (B, d) with their items (B, M) int32.
 
@@ -45,29 +40,45 @@ def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     return out
 
 
-def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
-    """Return the gradient (B, d) of the queries, given that of the products (B, M)."""
-    out = torch.empty((len(item), item_vec.shape[1]), dtype=grad.dtype)  # (B, d)
-    over_rows(_gather_add(item_vec.shape[1]), len(item), *_arrays(item_vec, item, grad, out))
-    return out
+class Gradients:
+    """The gradients of products, piece by piece: `add` each piece, then take that of the items.
 
+    Args:
+        query: (B, d) float, queries.
+        item_vec: (I, d) float, item vectors; may be bfloat16.
+        item: (B, M) int32, the items of each query.
+    """
 
-def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
-    """Return the gradient (I, d) of the items: blocks of rows are added up side by side, then put together in order."""
-    d = query.shape[1]
-    if n_items * d > _LARGE:
-        return scattered(query, n_items, item, grad)
-    rows = -(-len(item) // _PARTS)
-    parts = torch.zeros((_PARTS, n_items, d), dtype=query.dtype)  # (parts, I, d)
+    def __init__(self, query: Tensor, item_vec: Tensor, item: Tensor) -> None:
+        self._query, self._items, self._index = query, item_vec, item
+        self._grad = torch.empty(item.shape, dtype=query.dtype)  # (B, M)
 
-    def part(start: int, stop: int) -> None:
-        arrays = _arrays(query[start:stop], item[start:stop], grad[start:stop], parts[start // rows])
-        _scatter_add(d)(*arrays)
+    def add(self, start: int, stop: int, grad: Tensor) -> Tensor:
+        """Return the gradient (b, d) of the queries start..stop, given that of their products (b, M)."""
+        self._grad[start:stop] = grad
+        out = grad.new_empty((stop - start, self._query.shape[1]))  # (b, d)
+        over_rows(_gather_add(out.shape[1]), len(out), *_arrays(self._items, self._index[start:stop], grad, out))
+        return out
 
-    over_blocks(part, len(item), rows)
-    for other in parts[1:]:
-        parts[0] += other
-    return parts[0]
+    def of_items(self) -> Tensor:
+        """Return the gradient (I, d) of the items: blocks of rows side by side, then put together in order."""
+        n_items, (B, d) = len(self._items), self._query.shape
+        if n_items * d > _LARGE:
+            return scattered(self._query, n_items, self._index, self._grad)  # (I, d)
+        rows = -(-B // _PARTS)
+        parts = torch.empty((_PARTS, n_items, d), dtype=self._query.dtype)  # (parts, I, d)
+
+        def part(start: int, stop: int) -> None:
+            tensors = (self._query[start:stop], self._index[start:stop], self._grad[start:stop])
+            _scatter_add(d)(*_arrays(*tensors, parts[start // rows].zero_()))
+
+        def together(start: int, stop: int) -> None:
+            for other in parts[1 : -(-B // rows)]:
+                parts[0, start:stop] += other[start:stop]
+
+        over_blocks(part, B, rows)
+        over_blocks(together, n_items, -(-n_items // (2 * _PARTS)))
+        return parts[0]
 
 
 def _arrays(*tensors: Tensor) -> list[NDArray[Any]]:

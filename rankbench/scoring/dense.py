@@ -14,11 +14,6 @@ _ROWS = 128
 _ITEMS = 512
 
 
-def workspace(query: Tensor, n_items: int) -> Tensor:
-    """Return what the gradients of queries (B, d) share: the gradient of the product with all items (B, I)."""
-    return query.new_empty(len(query), n_items)  # (B, I)
-
-
 def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     """Return the inner products (B, M) of queries (B, d) with their items (B, M) int32.
 
@@ -36,22 +31,32 @@ def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     return out
 
 
-def query_gradient(item_vec: Tensor, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
-    """Return the gradient (B, d) of the queries, given that of the products (B, M); fill `work` (B, I)."""
-    out = torch.empty((len(item), item_vec.shape[1]), dtype=grad.dtype)  # (B, d)
-    items, index, values = item_vec.detach(), item.numpy(), grad.detach().numpy()
+class Gradients:
+    """The gradients of products, piece by piece: `add` each piece, then take that of the items.
 
-    def block(start: int, stop: int) -> None:
-        _put(values[start:stop], index[start:stop], work[start:stop].numpy())
-        out[start:stop] = work[start:stop].to(items.dtype) @ items  # (rows, d)
+    Args:
+        query: (B, d) float, queries.
+        item_vec: (I, d) float, item vectors; may be bfloat16.
+        item: (B, M) int32, the items of each query.
+    """
 
-    over_blocks(block, len(item), _ROWS)
-    return out
+    def __init__(self, query: Tensor, item_vec: Tensor, item: Tensor) -> None:
+        self._query, self._items, self._index = query.detach(), item_vec.detach(), item.numpy()
+        self._parts: dict[int, Tensor] = {}
 
+    def add(self, start: int, stop: int, grad: Tensor) -> Tensor:
+        """Return the gradient (b, d) of the queries start..stop, given that of their products (b, M)."""
+        spread = grad.new_empty((stop - start, len(self._items)))  # (b, I)
+        _put(grad.detach().numpy(), self._index[start:stop], spread.numpy())
+        self._parts[start] = spread.t() @ self._query[start:stop]  # (I, d)
+        return (spread.to(self._items.dtype) @ self._items).to(grad.dtype)  # (b, d)
 
-def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor, work: Tensor) -> Tensor:
-    """Return the gradient (I, d) of the items, given `work` (B, I) as `query_gradient` left it."""
-    return catalogue_gradient(query, work)  # (I, d)
+    def of_items(self) -> Tensor:
+        """Return the gradient (I, d) of the items: those of all pieces, added up in their order."""
+        first, *others = (self._parts[start] for start in sorted(self._parts))
+        for part in others:
+            first += part
+        return first
 
 
 def catalogue_gradient(query: Tensor, grad: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def item_gradient(query: Tensor, n_items: int, item: Tensor, grad: Tensor) -> Te
         _part(start, stop, items, grads, bits, place[start // rows], pair, value)
 
     over_blocks(part, len(items), rows)
-    out = torch.zeros((n_items, d), dtype=query.dtype)  # (I, d)
+    out = torch.empty((n_items, d), dtype=query.dtype)  # (I, d)
     vectors = query.detach().contiguous().numpy()  # (B, d)
     over_rows(_add(d), blocks, edge[::_PARTS], bits, pair, value, vectors, out.numpy())
     return out
@@ -71,7 +71,8 @@ def _add(d: int) -> Callable[..., None]:
     def add(start, stop, edge, bits, pair, value, query, out):  # type: ignore[no-untyped-def]
         within = np.uint32((1 << bits) - 1)
         for block in range(start, stop):
-            items = out[block << bits :]
+            items = out[block << bits : (block + 1) << bits]
+            items[:] = 0
             for p in range(edge[block], edge[block + 1]):
                 o, q, g = items[pair[p] & within], query[pair[p] >> np.uint32(bits)], value[p]
                 for k in range(d):

@@ -27,6 +27,7 @@ from rankbench.spec import TrainSpec
 from rankbench.tables.form import FULL
 from rankbench.tables.placing import place_tables
 from rankbench.tables.usage import Usage, usage_of_tables
+from rankbench.training.adam import Adam
 from rankbench.training.batches import batches_of
 from rankbench.training.capture import CudaGraphs
 from rankbench.training.checkpoint import Checkpoint
@@ -91,9 +92,7 @@ class Training:
         self.loss.to(self.device)
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]
         cuda = self.device.type == "cuda"
-        self.optimiser = torch.optim.Adam(
-            parameters, lr=spec.lr, weight_decay=spec.weight_decay, fused=True, capturable=cuda
-        )
+        self.optimiser = Adam(parameters, spec.lr, spec.weight_decay, capturable=cuda)
         self.selection = Selection(spec.patience, {name: Best() for name in self.split.valids})
         self.sampler = sampler_of(train, spec.sampler, spec.sampler_exponent, self.split.false_negatives)
         self.batches = batches_of(self.loss, train, self.sampler, spec, self.seed, self.device)

@@ -5,7 +5,7 @@ while its scores are in the cache. The pieces do not depend on the number of thr
 in their order, so the result does not either.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from weakref import WeakSet
 
@@ -14,12 +14,15 @@ from torch import Tensor
 
 from rankbench.losses import Loss, Scores
 from rankbench.parallel import over_blocks
-from rankbench.scoring import choose, has_one_pass, score, score_with_similarity, similarity
+from rankbench.scoring import PIECE_ROWS, choose, has_one_pass, score, score_with_similarity, similarity
 from rankbench.scoring.rounding import rounded, stored
 from rankbench.scoring.unit import unit
 
 _PIECE = 2**18
-"""Scores in a piece of a batch: a MiB of float32. Smaller pieces stay in the cache, fewer pieces cost less Python."""
+"""Scores in a piece of a batch, at most: a MiB of float32.
+
+Smaller pieces stay in the cache and keep all threads busy to the end, fewer pieces cost less Python.
+"""
 
 
 _asking: WeakSet[Loss] = WeakSet()
@@ -51,12 +54,10 @@ def backward(
         log_probability: that of the sampler.
         precision: of the products with the negatives, "fp32" or "bf16".
     """
-    trained = any(p.requires_grad for p in loss.parameters())
-    if user_vec.device.type == "cpu" and loss.divisible and not trained:
-        value, user_grad, item_grad = in_pieces(
-            loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability, precision
-        )
-        torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
+    if user_vec.device.type == "cpu" and loss.divisible:
+        value, grads = in_pieces(loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability, precision)
+        if grads:
+            torch.autograd.backward([user_vec, item_vec], grads)
         return value
     ahead: Tensor | None = None  # (B, N)
     if loss in _asking and has_one_pass(item_vec.device, len(item_vec), neg.shape[1], precision):
@@ -91,17 +92,21 @@ def in_pieces(
     neg: Tensor,
     log_probability: LogProbability,
     precision: str,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows."""
+) -> tuple[Tensor, list[Tensor]]:
+    """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows.
+
+    There are none if the loss does not depend on the scores. Those of its own parameters are added to them.
+    """
     batch = _Batch(loss, user_vec, item_vec, user, pos, neg, log_probability, precision)
-    rows = max(1, _PIECE // neg.shape[1])
+    rows = min(max(1, _PIECE // neg.shape[1]), PIECE_ROWS)
     if type(loss).measure is Loss.measure:
         over_blocks(batch.differentiate, len(user), rows)
     else:
         over_blocks(batch.measure, len(user), rows)
         batch.put_measures_together()
         over_blocks(batch.differentiate, len(user), rows)
-    return batch.values.mean(), *batch.gradients()
+    batch.give_loss_its_gradients()
+    return batch.values.mean(), batch.gradients() if batch.reaches_scores else []
 
 
 class _Batch:
@@ -125,11 +130,15 @@ class _Batch:
         self.rounded_query = rounded(self.query, precision)  # (B, d)
         self.stored_items = stored(item_vec, precision)  # (I, d)
         self.target = item_vec.index_select(0, pos)  # (B, d)
+        self.pos_score = (self.query * self.target).sum(dim=1)  # (B,)
         self.values = user_vec.new_empty(len(user))  # (B,)
         self.pos_grad = user_vec.new_empty(len(user))  # (B,)
-        self.neg_grad = user_vec.new_empty(neg.shape)  # (B, N)
         self.query_grad = torch.empty_like(self.query)  # (B, d)
-        self.work = self.kernel.workspace(self.query, len(item_vec))  # (B, ...)
+        self.products = self.kernel.Gradients(self.rounded_query, self.stored_items, neg)
+        self.share = user_vec.new_full((len(user),), 1 / len(user))  # (B,)
+        self.reaches_scores = False
+        self.trained = [p for p in loss.parameters() if p.requires_grad]
+        self.trained_grads: dict[int, Sequence[Tensor | None]] = {}
         self.pieces: dict[int, Scores] = {}
         self.measures: dict[int, Tensor | None] = {}
         self.measured: Tensor | None = None
@@ -142,9 +151,9 @@ class _Batch:
     def score(self, start: int, stop: int) -> Scores:
         """Return the scores of a piece, ready to be differentiated."""
         rows = slice(start, stop)
-        query, pos, neg = self.query[rows], self.pos[rows], self.neg[rows]  # (b, d), (b,), (b, N)
+        pos, neg = self.pos[rows], self.neg[rows]  # (b,), (b, N)
         return Scores(
-            pos=(query * self.target[rows]).sum(dim=1).requires_grad_(),  # (b,)
+            pos=self.pos_score[rows].requires_grad_(),  # (b,)
             neg=self.kernel.forward(self.rounded_query[rows], self.stored_items, neg).requires_grad_(),  # (b, N)
             user=self.user[rows],
             pos_item=pos,
@@ -170,22 +179,28 @@ class _Batch:
         piece = self.pieces.pop(start, None) or self.score(start, stop)
         piece.measured = self.measured
         value = self.loss(piece)  # (b,)
-        grads = torch.autograd.grad(
-            value.sum() / len(self.user), (piece.pos, piece.neg), allow_unused=True, materialize_grads=True
-        )
         self.values[start:stop] = value.detach()
-        self.pos_grad[start:stop] = grads[0]
-        self.neg_grad[start:stop] = grads[1]
-        work = self.work[start:stop]  # (b, ...)
-        self.query_grad[start:stop] = self.kernel.query_gradient(self.stored_items, piece.neg_item, grads[1], work)
+        inputs = (piece.pos, piece.neg, *self.trained)
+        of_pos, of_neg, *own = torch.autograd.grad(value, inputs, self.share[start:stop], allow_unused=True)
+        self.trained_grads[start] = own
+        if of_pos is not None or of_neg is not None:
+            self.reaches_scores = True
+            self.pos_grad[start:stop] = 0 if of_pos is None else of_pos
+            neg_grad = torch.zeros_like(piece.neg) if of_neg is None else of_neg  # (b, N)
+            self.query_grad[start:stop] = self.products.add(start, stop, neg_grad)  # (b, d)
 
-    def gradients(self) -> tuple[Tensor, Tensor]:
+    def give_loss_its_gradients(self) -> None:
+        """Add the gradients of the loss's own parameters, from those of all pieces."""
+        in_order = [self.trained_grads[start] for start in sorted(self.trained_grads)]
+        for parameter, grads in zip(self.trained, zip(*in_order, strict=True), strict=True):
+            for grad in grads:
+                if grad is not None:
+                    parameter.grad = grad if parameter.grad is None else parameter.grad + grad
+
+    def gradients(self) -> list[Tensor]:
         """Return the gradients (U, d) and (I, d) of both tables, from those of all pieces."""
-        n_items = len(self.item_vec)
-        item_grad: Tensor = self.kernel.item_gradient(
-            self.rounded_query, n_items, self.neg, self.neg_grad, self.work
-        )  # (I, d)
+        item_grad: Tensor = self.products.of_items()  # (I, d)
         item_grad.index_add_(0, self.pos, self.pos_grad[:, None] * self.query)
         self.query_grad += self.pos_grad[:, None] * self.target
         user_grad = self.query_grad.new_zeros((self.n_users, self.query.shape[1]))  # (U, d)
-        return user_grad.index_add_(0, self.user, self.query_grad), item_grad
+        return [user_grad.index_add_(0, self.user, self.query_grad), item_grad]

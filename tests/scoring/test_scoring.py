@@ -18,12 +18,9 @@ SIZES = st.tuples(st.integers(1, 9), st.integers(1, 11), st.integers(1, 17), DIM
 
 def all_of(kernel: ModuleType, query: Tensor, item_vec: Tensor, item: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
     """Products and gradients by a kernel."""
-    products_, work = kernel.forward(query, item_vec, item), kernel.workspace(query, len(item_vec))
-    return (
-        products_,
-        kernel.query_gradient(item_vec, item, grad, work),
-        kernel.item_gradient(query, len(item_vec), item, grad, work),
-    )
+    gradients, half = kernel.Gradients(query, item_vec, item), len(query) // 2
+    of_queries = [gradients.add(a, b, grad[a:b]) for a, b in ((half, len(query)), (0, half)) if a < b]
+    return kernel.forward(query, item_vec, item), torch.cat(of_queries[::-1]), gradients.of_items()
 
 
 @pytest.mark.parametrize("kernel", [cpu, dense])

@@ -6,6 +6,7 @@ from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.evaluation.scorers import InnerProduct
 from rankbench.losses import Loss, Scores
+from rankbench.losses.bc_loss import BCLoss
 from rankbench.losses.bpr import BPR
 from rankbench.losses.bsl import BSL
 from rankbench.losses.dsl import DSL
@@ -89,7 +90,16 @@ class LogQ(Softmax):
         return torch.logsumexp((s.neg - s.pos[:, None]) / self.tau - s.log_q(s.neg_item), dim=1)
 
 
-@pytest.mark.parametrize("loss", [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2), LogQ()])
+def warming_up(loss: BCLoss) -> BCLoss:
+    """A loss whose own parameters learn."""
+    loss.warm_up = lambda begins: BCLoss.warm_up(loss, True)
+    return loss
+
+
+DIVISIBLE = [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2), LogQ(), warming_up(BCLoss())]
+
+
+@pytest.mark.parametrize("loss", DIVISIBLE)
 def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
@@ -102,13 +112,16 @@ def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     found = []
     for divisible in (True, False):
         vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
+        loss.zero_grad()
         monkeypatch.setattr(type(loss), "divisible", divisible)
         value = step.backward(loss, *vectors, user, pos, neg, sampler.log_probability)
-        found.append([value, *(t.grad.clone() for t in tables)])
+        found.append([value, *(None if t.grad is None else t.grad.clone() for t in (*tables, *loss.parameters()))])
         for table in tables:
             table.grad = None
     for piecewise, whole in zip(*found, strict=True):
-        torch.testing.assert_close(piecewise, whole, rtol=1e-9, atol=1e-12)
+        assert (piecewise is None) == (whole is None)  # the optimiser passes over what has no gradient
+        if whole is not None:
+            torch.testing.assert_close(piecewise, whole, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("other", [{"sampler": "popularity"}, {"sampler": "in-batch"}, {"precision": "bf16"}])

@@ -1,0 +1,82 @@
+"""The largest entries of each row."""
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+_LANES = 64
+"""Places whose maxima give a first bound of the largest entries; entries that reach it are looked at one by one."""
+
+_MOST = 32
+"""Entries up to which that pays."""
+
+
+def largest(x: Tensor, k: int) -> Tensor:
+    """Return the places (B, k) int64 of the k largest entries of each row (B, N), in any order, k at most N."""
+    if x.device.type != "cpu" or k > _MOST or x.shape[1] < 4 * _LANES or x.dtype not in (torch.float32, torch.float64):
+        return x.topk(k, dim=1, sorted=False).indices  # (B, k)
+    out = np.zeros((len(x), k), np.int64)  # (B, k)
+    _largest(x.detach().contiguous().numpy(), k, out)
+    return torch.from_numpy(out)
+
+
+@njit(cache=True, nogil=True)
+def _largest(x, k, out):  # type: ignore[no-untyped-def]
+    maxima = np.empty(_LANES, x.dtype)
+    place = np.empty(2 * _LANES, np.int64)
+    for b in range(len(x)):
+        row = x[b]
+        bound = _kth_of_lanes(row, k, maxima)
+        n = 0
+        for j in range(len(row)):
+            if row[j] >= bound:
+                if n == len(place):
+                    break
+                place[n] = j
+                n += 1
+        if n < len(place):
+            _keep_largest(row, place[:n], out[b])
+        else:  # many are equal
+            _keep_largest(row, np.arange(len(row)), out[b])
+
+
+@njit(cache=True, nogil=True)
+def _kth_of_lanes(row, k, maxima):  # type: ignore[no-untyped-def]
+    """Return the k-th largest of the maxima of the lanes: k entries or more are as large."""
+    whole = len(row) - len(row) % _LANES
+    maxima[:] = row[:_LANES]
+    for first in range(_LANES, whole, _LANES):
+        for lane in range(_LANES):
+            v = row[first + lane]
+            maxima[lane] = v if v > maxima[lane] else maxima[lane]
+    kth = np.inf
+    for lane in range(_LANES):  # counting is vector instructions, sorting is not
+        larger = np.int32(0)
+        for other in range(_LANES):
+            larger += np.int32(maxima[other] > maxima[lane])
+        if larger < k and maxima[lane] < kth:
+            kth = maxima[lane]
+    return kth
+
+
+@njit(cache=True, nogil=True)
+def _keep_largest(row, place, out):  # type: ignore[no-untyped-def]
+    """Write the places of the largest entries among some: the smallest of those kept gives way to a larger one."""
+    k = min(len(out), len(place))
+    out[:k] = place[:k]
+    if k < len(place):
+        weakest = _weakest(row, out)
+        for j in place[k:]:
+            if row[j] > row[out[weakest]]:
+                out[weakest] = j
+                weakest = _weakest(row, out)
+
+
+@njit(cache=True, nogil=True)
+def _weakest(row, place):  # type: ignore[no-untyped-def]
+    weakest = 0
+    for i in range(1, len(place)):
+        if row[place[i]] < row[place[weakest]]:
+            weakest = i
+    return weakest
