@@ -17,9 +17,7 @@ from rankbench.errors import UserError
 from rankbench.params import Configurable, Value, param, show
 from rankbench.tables.form import FULL, canonical
 
-NUMBERS = 3
-"""Version of the numerics. It rises when a spec would give other numbers, or more of them, so that old results are not
-mixed in."""
+NUMBERS = 4
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
     train_data = random_split().train
     loss.bind(train_data, 0)
+    loss.double()
     sampler = WeightedNegatives.by_popularity(train_data, 1.0)
     tables = [torch.randn(rows, 8, dtype=torch.float64, requires_grad=True) for rows in (60, 120)]
     user, pos = torch.randint(0, 60, (40,)), torch.randint(0, 120, (40,))
