@@ -14,7 +14,7 @@ LAYERS = [
     {"spec", "parallel"},
     {"data.interactions", "data.progress", "data.toml_table", "data.filter", "data.protocol", "data.sources"},
     {"data.catalog_raw", "data.dataset"},
-    {"data.catalog", "losses", "backbones", "rowwise", "minimax", "rows_on"},
+    {"data.catalog", "losses", "backbones", "rowwise", "rowwise.*", "minimax", "rows_on"},
     {
         "registry",
         "sampling",
