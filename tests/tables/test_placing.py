@@ -15,6 +15,7 @@ from rankbench.evaluation.tie_order import TieOrder
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
 from rankbench.plan import Request, plan
+from rankbench.registry import find, names
 from rankbench.spec import TrainSpec
 from rankbench.tables.placing import tables_of
 from rankbench.tables.table import Table
@@ -89,6 +90,22 @@ def test_resumed_equals_uninterrupted(tmp_path, monkeypatch, typed):
             break
     assert path.exists()
     assert same(whole, finish(training_of(path=path, user_table="hash:50%", item_table=typed)))
+
+
+@pytest.mark.parametrize("name", [n for n in names("backbone") if find("backbone", n).trains_with_loss])
+def test_every_id_based_backbone_takes_other_tables(name):
+    """Without a line of its own: what it trains are the tables' rows, and they come to both its sides."""
+    sides = tables_of(training_of(find("backbone", name)()).backbone)
+    assert sides or name in ("multdae", "multvae"), "an id-based backbone calls its tables `user` and `item`"
+    training = training_of(find("backbone", name)(), **{f"{side}_table": "hash:30%" for side in sides})
+    before = {side: tables_of(training.backbone)[side].rows.detach().clone() for side in sides}
+    trained = finish(training)
+    assert trained.curve[-1].loss < trained.curve[0].loss
+    for side, rows in before.items():
+        table = tables_of(training.backbone)[side]
+        used = np.unique(table.used)
+        assert (table.rows.detach() != rows)[used].any(dim=1).all()
+        assert trained.tables[side].rows == len(rows) == round(0.3 * trained.tables[side].ids)
 
 
 def test_the_other_side_stays_as_it_was():
