@@ -13,6 +13,7 @@ from rankbench.cli.check import check
 from rankbench.cli.compare import compare
 from rankbench.cli.console import notes, show_error
 from rankbench.cli.data import data
+from rankbench.cli.doctor import doctor
 from rankbench.cli.explain import explain
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
@@ -61,6 +62,7 @@ app.command("reproduce")(reproduce)
 app.command("list")(list_names)
 app.command("show")(show)
 app.command("speed")(speed)
+app.command("doctor")(doctor)
 app.command("new-loss")(new_loss)
 app.command("check")(check)
 

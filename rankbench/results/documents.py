@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from rankbench import parallel
+from rankbench import __version__, parallel
 from rankbench.data.interactions import Split
 from rankbench.device import deterministic
 from rankbench.training.loop import Trained
@@ -38,7 +38,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     cuda = device.type == "cuda"
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rankbench": version("rankbench"),
+        "rankbench": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": {name: version(name) for name in ("torch", "numpy", "numba", "pyarrow")},
