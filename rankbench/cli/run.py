@@ -95,6 +95,10 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.", rich_help_panel=PLACES)
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, help="Runs made side by side, each by a process.", rich_help_panel=PLACES),
+    ] = 1,
     data: Annotated[
         Path | None, typer.Option(envvar="RANKBENCH_DATA", help="Folder of the data.", rich_help_panel=PLACES)
     ] = None,
@@ -126,27 +130,34 @@ def run(
         "dim": dim, "precision": precision, "init": init, "user_table": user_table, "item_table": item_table,
     }  # fmt: skip
     from rankbench.cli import running
+    from rankbench.cli.side_by_side import Asked, check_jobs, run_side_by_side
     from rankbench.device import device_of, set_deterministic
     from rankbench.plan import plan
     from rankbench.results.store import Store
     from rankbench.runner import check_split
 
     where = device_of(device.value)
+    check_jobs(jobs, where.type)
     store = Store(runs)
     request = _request(loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid)
     plan(request, [])  # names and parameters are checked before any data are touched
     splits = splits_of(data, dataset, split, mirror)
     for prepared in splits:
         check_split(prepared)
-    jobs = plan(request, splits)
+    planned = plan(request, splits)
     if dry_run:
-        running.show_plan(jobs, store, json)
+        running.show_plan(planned, store, json)
         return
-    use_threads(threads)
-    set_deterministic(deterministic and where.type == "cuda")
-    finished = running.make(jobs, store, where, force, save_model)
+    if jobs > 1:
+        asked = Asked(request, data, dataset, split, runs, where.type, deterministic, force, save_model, threads)
+        finished = running.draw(run_side_by_side(asked, planned, store, jobs), len(planned), jobs)
+        finished.sort(key=lambda event: planned.index(event.job))
+    else:
+        use_threads(threads)
+        set_deterministic(deterministic and where.type == "cuda")
+        finished = running.make(planned, store, where, force, save_model)
     running.show_summary(finished, json, compat.value if compat else "standard")
-    if len(finished) < len(jobs):
+    if len(finished) < len(planned):
         raise typer.Exit(1)
 
 

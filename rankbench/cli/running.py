@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as writer
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,21 @@ def title_of(job: Job) -> str:
 
 def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool, models: bool = False) -> list[Finished]:
     """Make the runs, showing progress on stderr, and return those that are stored now."""
+    return draw(((0, event) for event in run_all(jobs, store, device, force, models)), len(jobs))
+
+
+def draw(events: Iterable[tuple[int, Event]], total: int, n: int = 1) -> list[Finished]:
+    """Draw the events of n makers of runs, each with the number of its maker, and return the runs that are stored."""
     console = notes()
     finished: list[Finished] = []
+    begun = 0
     with _bar(console) as bar:
-        screen = Screen(console, bar, len(jobs))
-        for event in run_all(jobs, store, device, force, models):
-            screen.show(event)
+        screens = [Screen(console, bar, total, named=n > 1) for _ in range(n)]
+        for maker, event in events:
+            if isinstance(event, Started):
+                screens[maker].count = begun
+            begun += isinstance(event, Started) or (isinstance(event, Finished) and event.cached)
+            screens[maker].show(event)
             if isinstance(event, Finished):
                 finished.append(event)
     return finished
@@ -53,16 +62,21 @@ def _bar(console: Console) -> Progress:
 
 @dataclass
 class Screen:
-    """Draws the events of runs: a line for each that ends, a bar for the one being made."""
+    """Draws the events of runs: a line for each that ends, a bar for the one being made.
+
+    With `named`, each line says of which run it is: there are other screens beside this one.
+    """
 
     console: Console
     bar: Progress
     total: int
+    named: bool = False
     count: int = 0
     started: float = 0.0
     task: TaskID | None = None
     state: dict[str, str] = field(default_factory=dict)
     seen: int = 0
+    lead: str = "      "
 
     def show(self, event: Event) -> None:
         """Draw one event."""
@@ -74,18 +88,20 @@ class Screen:
             case EpochEnd():
                 self._epoch(event)
             case Notice(text):
-                self.console.print(f"      {text}", style="dim", markup=False)
+                self.console.print(f"{self.lead}{text}", style="dim", markup=False)
             case Waiting():
                 self._line(event.job, "is being made by another process; waiting for it", "yellow")
             case Finished():
                 self._finish(event)
             case Failed():
                 self._end()
-                self._line(event.job, f"failed: {_told(event.error)}", "bold red")
+                self._line(event.job, f"failed: {told(event.error)}", "bold red")
 
     def _start(self, job: Job) -> None:
         self.started = time.monotonic()
         self.state, self.seen = {}, 0
+        if self.named:
+            self.lead, self.state["run"] = f"{title_of(job)}: ", job.labels["loss"]
         self.console.print(f"\\[{self.count + 1}/{self.total}] {title_of(job)}", style="dim")
         self.task = self.bar.add_task("epoch 1", total=None, state="")
 
@@ -120,9 +136,10 @@ class Screen:
             )
             return
         epochs = f"{outcome['epochs']} epochs, " if event.job.loss else ""
-        self.console.print(f"      validation NDCG@20: {_best(event)}; {epochs}{outcome['seconds']:.1f} s")
+        text = f"validation NDCG@20: {_best(event)}; {epochs}{outcome['seconds']:.1f} s"
+        self.console.print(f"{self.lead}{text}", markup=False)
         if hashed(outcome["tables"]):
-            self.console.print(f"      {in_words(outcome['tables'])}", markup=False)
+            self.console.print(f"{self.lead}{in_words(outcome['tables'])}", markup=False)
 
     def _line(self, job: Job, text: str, style: str) -> None:
         self.console.print(f"{title_of(job)} {text}", style=style, markup=False)
@@ -141,7 +158,7 @@ def _best(event: Finished) -> str:
     return " ".join(f"{name} {value:.4f}{epochs[name]}" for name, value in outcome["best_valid_ndcg@20"].items())
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return what went wrong and where, in a line."""
     if isinstance(error, UserError):
         return str(error)

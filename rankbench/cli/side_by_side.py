@@ -1,0 +1,180 @@
+"""Runs made side by side: a few processes, each of which is given the next run when it has made one.
+
+One run of a small model cannot fill a GPU. The processes share nothing but the store, so one that is killed costs the
+run that it was making; its checkpoint stays.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from rankbench.errors import UserError
+from rankbench.parallel import available_threads
+from rankbench.plan import Request, plan
+from rankbench.results.store import Store
+from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `rankbench run` was asked for, so that another process can plan the same runs.
+
+    Args:
+        request: losses, backbones, seeds and training values.
+        data: the folder of the data.
+        datasets, protocols: as typed; prepared already.
+        runs: the folder of the results.
+        device: as typed.
+        deterministic: whether sums on CUDA have a fixed order.
+        force: make stored runs again.
+        models: keep the models, too.
+        threads: threads of all processes together; None for all processors.
+    """
+
+    request: Request
+    data: Path | None
+    datasets: str
+    protocols: str
+    runs: Path
+    device: str
+    deterministic: bool
+    force: bool
+    models: bool
+    threads: int | None
+
+    def threads_each(self, n: int) -> int:
+        """Return the threads of each of n processes."""
+        return max(1, (self.threads or available_threads()) // n)
+
+
+def check_jobs(n: int, device: str) -> None:
+    """Raise UserError if n runs cannot be made side by side on a device: on the CPU each needs a processor."""
+    if device == "cpu" and n > available_threads():
+        raise UserError(
+            f"--jobs {n}: on the CPU each run needs a processor, and this process may use {available_threads()}.",
+            f"Use --jobs {available_threads()} or fewer; the threads are shared out among them.",
+        )
+
+
+def run_side_by_side(
+    asked: Asked, jobs: Sequence[Job], store: Store, n: int
+) -> Generator[tuple[int, Event], None, None]:
+    """Make all runs in n processes and yield what happens in each, with its number.
+
+    Raises:
+        UserError: what the user must mend, in any of them; the others are ended.
+    """
+    left, at_work = list(range(len(jobs)))[::-1], dict[int, int]()
+    with _workers(asked, min(n, len(jobs))) as pipes:
+        while pipes:
+            for pipe in wait(list(pipes.values())):
+                worker = next(number for number, other in pipes.items() if other is pipe)
+                try:
+                    told = pipes[worker].recv()
+                except (EOFError, OSError):
+                    del pipes[worker]
+                    if worker in at_work:
+                        error = UserError("its process was killed.", "The same command goes on from its checkpoint.")
+                        yield worker, Failed(jobs[at_work.pop(worker)], error)
+                    continue
+                if told == "ready":
+                    at_work.pop(worker, None)
+                    pipes[worker].send(left[-1] if left else None)
+                    if left:
+                        at_work[worker] = left.pop()
+                    else:
+                        del pipes[worker]
+                else:
+                    yield worker, _unpacked(told, jobs[at_work[worker]], store)
+    for index in left:  # all processes were killed
+        yield 0, Failed(jobs[index], UserError("no process was left to make it."))
+
+
+@contextmanager
+def _workers(asked: Asked, n: int) -> Generator[dict[int, Connection], None, None]:
+    """Start n processes and give the pipes to them; end those that are left when the context is left."""
+    context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
+    started: list[SpawnProcess] = []
+    pipes: dict[int, Connection] = {}
+    try:
+        for worker in range(n):
+            pipes[worker], theirs = context.Pipe()
+            process = context.Process(target=_work, args=(asked, asked.threads_each(n), theirs), daemon=True)
+            process.start()
+            theirs.close()
+            started.append(process)
+        yield pipes
+        for process in started:
+            process.join()
+    finally:
+        for left in started:
+            left.terminate()
+            left.join()
+
+
+def _work(asked: Asked, threads: int, pipe: Connection) -> None:
+    """Be a process: make the runs whose numbers come through the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from rankbench.cli.run import splits_of
+    from rankbench.device import device_of, set_deterministic
+    from rankbench.parallel import set_threads
+
+    set_threads(threads)
+    device, store = device_of(asked.device), Store(asked.runs)
+    set_deterministic(asked.deterministic and device.type == "cuda")
+    jobs = plan(asked.request, splits_of(asked.data, asked.datasets, asked.protocols, None))
+    pipe.send("ready")
+    while (index := pipe.recv()) is not None:
+        try:
+            for event in run_all([jobs[index]], store, device, asked.force, asked.models):
+                pipe.send(_packed(event))
+        except UserError as error:
+            pipe.send((UserError, error.message, error.hint))
+            return
+        pipe.send("ready")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _packed(event: Event) -> Any:
+    """Return an event as it goes through a pipe: without the job, whose data the other side has."""
+    match event:
+        case Started() | Waiting():
+            return (type(event),)
+        case Finished():
+            return Finished, event.cached
+        case Failed():
+            from rankbench.cli.running import told
+
+            return Failed, told(event.error)
+    return event
+
+
+def _unpacked(packed: Any, job: Job, store: Store) -> Any:
+    """Return the event of a job that `_packed` was given; raise UserError if it was one."""
+    match packed:
+        case (kind,):
+            return kind(job)
+        case (kind, cached) if kind is Finished:
+            return Finished(job, store.get(job.spec), cached)
+        case (kind, text) if kind is Failed:
+            return Failed(job, UserError(text))
+        case (kind, message, hint) if kind is UserError:
+            raise UserError(message, hint)
+    return packed

@@ -1,0 +1,64 @@
+"""`rankbench run --jobs` as a user calls it; one of the processes is killed."""
+
+import json
+
+import pytest
+from command import rankbench
+
+from rankbench.cli import side_by_side
+from rankbench.cli.side_by_side import _packed, _unpacked, check_jobs
+from rankbench.data.prepare import ensure_split
+from rankbench.errors import UserError
+from rankbench.plan import Request, plan
+from rankbench.results.store import Store
+from rankbench.runner import Failed, Started, Waiting
+from rankbench.training.progress import Step
+from toy import random_split
+
+DEADLY = """
+import os, signal
+from rankbench.losses import Loss
+
+class Deadly(Loss):
+    def forward(self, s):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_runs_are_made_side_by_side_and_one_that_is_killed_costs_itself_alone(tmp_path):
+    data = tmp_path / "data"
+    ensure_split(data, "online-retail", "shift")
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    words = ("--negatives", "3", "--epochs", "1", "--dim", "4", "--batch-size", "8192")
+    made = rankbench(
+        "run", "--loss", "./deadly.py,bpr,mse", *words, "-j", "2", "--threads", "2", "--json", data=data, cwd=tmp_path
+    )
+    assert made.returncode == 1, made.stderr
+    assert [row["spec"]["loss"]["name"] for row in json.loads(made.stdout)] == ["bpr", "mse"]
+    assert "its process was killed" in " ".join(made.stderr.split())
+    alone = rankbench("run", "--loss", "bpr", *words, "--force", "--json", data=data, cwd=tmp_path)
+    assert json.loads(alone.stdout)[0]["tests"] == json.loads(made.stdout)[0]["tests"]
+
+
+def test_more_runs_than_processors_are_refused_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(side_by_side, "available_threads", lambda: 4)
+    check_jobs(4, "cpu")
+    check_jobs(8, "cuda")
+    with pytest.raises(
+        UserError, match=r"--jobs 5: on the CPU each run needs .* may use 4.*--jobs 4 or fewer"
+    ):
+        check_jobs(5, "cpu")
+
+
+def test_events_go_through_a_pipe(tmp_path):
+    (job,) = plan(Request("softmax", "mf", [0]), [random_split()])
+    store = Store(tmp_path)
+    for event in (Started(job), Waiting(job), Step(1, 2, 3, 4)):
+        assert _unpacked(_packed(event), job, store) == event
+    try:
+        raise ValueError("of a loss")
+    except ValueError as error:
+        failed = _unpacked(_packed(Failed(job, error)), job, store)
+    assert "ValueError: of a loss (" in str(failed.error)
+    with pytest.raises(UserError, match="full Free some"):
+        _unpacked((UserError, "full", "Free some"), job, store)
