@@ -7,6 +7,7 @@ is the same product again.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.data.interactions import Interactions
+from rankbench.device import uses_triton
 from rankbench.parallel import over_rows
 
 
@@ -101,10 +103,13 @@ class Side:
     ) -> None:
         self.indptr, self.neighbour, self.n_others = indptr, neighbour, len(gives)
         self.weight = (np.repeat(gets, np.diff(indptr)) * gives[neighbour]).astype(np.float32)  # (nnz,)
-        self._on_device: dict[torch.device, Tensor] = {}
+        self._on_device: dict[torch.device, Any] = {}
 
     def product(self, vec: Tensor, scale: float = 1.0, own: Tensor | None = None, c: float = 0.0) -> Tensor:
         """Return `scale` times the product with the other side's `vec` (m, d), plus `c` times `own` (n, d): (n, d)."""
+        if uses_triton(vec.device):
+            own = own.detach().contiguous() if own is not None else None  # (n, d)
+            return self._by_triton(vec.detach().contiguous(), scale, own, c)  # (n, d)
         if vec.device.type != "cpu":
             out = scale * (self._sparse(vec.device) @ vec)  # (n, d)
             return out if own is None or not c else out.add_(own, alpha=c)
@@ -116,14 +121,27 @@ class Side:
         over_rows(_multiply, len(out), self.indptr, self.neighbour, self.weight, vec.numpy(), *factors, out.numpy())
         return out
 
+    def _by_triton(self, vec: Tensor, scale: float, own: Tensor | None, c: float) -> Tensor:
+        from rankbench.triton_product import Pieces, multiply
+
+        if vec.device not in self._on_device:
+            edges = torch.from_numpy(self.neighbour), torch.from_numpy(self.weight)
+            self._on_device[vec.device] = Pieces.of(self.indptr, *edges, vec.device)
+        return multiply(self._on_device[vec.device], vec, scale, own, c)  # (n, d)
+
     def _sparse(self, device: torch.device) -> Tensor:
+        """Return the weights as a sparse matrix (n, m) in compressed rows, for the library of sparse products."""
         if device not in self._on_device:
-            node = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))  # (nnz,)
-            index = torch.from_numpy(np.stack([node, self.neighbour]))  # (2, nnz)
-            weight, size = torch.from_numpy(self.weight), (len(self.indptr) - 1, self.n_others)
-            matrix = torch.sparse_coo_tensor(index, weight, size, check_invariants=False, is_coalesced=True)
-            self._on_device[device] = matrix.to(device)
-        return self._on_device[device]
+            arrays = (self.indptr, self.neighbour.astype(np.int64), self.weight)
+            indptr, neighbour, weight = (torch.from_numpy(a).to(device) for a in arrays)
+            size = (len(self.indptr) - 1, self.n_others)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # torch calls its own compressed rows a beta
+                self._on_device[device] = torch.sparse_csr_tensor(
+                    indptr, neighbour, weight, size, check_invariants=False
+                )
+        matrix: Tensor = self._on_device[device]
+        return matrix
 
 
 class _Polynomial(torch.autograd.Function):

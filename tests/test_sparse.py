@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rankbench import sparse
 from rankbench.data.interactions import Interactions
 from rankbench.parallel import set_threads
 from rankbench.sparse import Graph
@@ -64,6 +65,21 @@ def test_other_devices_multiply_with_the_same_weights(train):
     cpu = torch.device("cpu")
     torch.testing.assert_close(graph.to_users._sparse(cpu).to_dense().double(), matrix[:U, U:], rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(graph.to_items._sparse(cpu).to_dense().double(), matrix[U:, :U], rtol=1e-6, atol=1e-6)
+
+
+def test_triton_multiplies_polynomials_and_their_gradients(train, monkeypatch, triton_device):
+    if triton_device.type == "cpu":
+        monkeypatch.setattr(sparse, "uses_triton", lambda device: True)
+    graph, matrix = Graph(train, 0.6, -0.1), adjacency(train, 0.6, -0.1)
+    vec = torch.randn(U + ITEMS, D, device=triton_device, requires_grad=True)
+    found = torch.cat(graph.polynomial(vec[:U], vec[U:], (0.5, 0.25, 0.125)))
+    square = matrix @ matrix
+    expected = 0.5 * torch.eye(U + ITEMS, dtype=torch.float64) + 0.25 * matrix + 0.125 * square
+    close = {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(found.double().cpu(), expected @ vec.detach().double().cpu(), **close)
+    grad = torch.randn(U + ITEMS, D)
+    (gradient,) = torch.autograd.grad(found, vec, grad.to(triton_device))
+    torch.testing.assert_close(gradient.double().cpu(), expected.T @ grad.double(), **close)
 
 
 def test_threads_change_no_bit():

@@ -44,9 +44,7 @@ def test_more_runs_than_processors_are_refused_on_the_cpu(monkeypatch):
     monkeypatch.setattr(side_by_side, "available_threads", lambda: 4)
     check_jobs(4, "cpu")
     check_jobs(8, "cuda")
-    with pytest.raises(
-        UserError, match=r"--jobs 5: on the CPU each run needs .* may use 4.*--jobs 4 or fewer"
-    ):
+    with pytest.raises(UserError, match=r"--jobs 5: on the CPU each run needs .* may use 4.*--jobs 4 or fewer"):
         check_jobs(5, "cpu")
 
 
