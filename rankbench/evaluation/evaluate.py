@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankbench.data.interactions import Split
+from rankbench.evaluation.auc import mean_auc
 from rankbench.evaluation.audience import UserGroups, user_groups
 from rankbench.evaluation.beyond import Beyond, beyond
 from rankbench.evaluation.lists import Lists
@@ -41,6 +42,7 @@ class Evaluation:
         beyond: what the lists are beyond accurate.
         user_groups: recall and NDCG by group of users.
         rank: the effective rank of the scores; NaN, like the tie rate, where they are not inner products.
+        auc: the area under the ROC curve among the exposed items; NaN where a split does not say which these are.
     """
 
     users: NDArray[np.int64]
@@ -50,6 +52,7 @@ class Evaluation:
     beyond: Beyond
     user_groups: dict[str, UserGroups]
     rank: float
+    auc: float = math.nan
 
     def mean(self, metric: str, K: int) -> float:
         """Return the mean of a metric at K over the users."""
@@ -69,10 +72,14 @@ def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "
     users = np.flatnonzero(relevant.user_counts)  # (n,)
     mask = split.mask_of_test(test) if convention == "standard" else split.inputs
     exposed = None if split.exposed is None else split.exposed.without(mask)
+    auc = math.nan
     if exposed is None:
         best = scorer.top_items(users, mask, max(KS) + 1)  # (n, max K + 1)
     else:
-        best = scorer.top_exposed(users, exposed, max(KS) + 1)  # (n, max K + 1)
+        most = max(int(exposed.user_counts[users].max(initial=0)), max(KS) + 1)
+        ranked = scorer.top_exposed(users, exposed, most)  # (n, most)
+        auc = mean_auc(hits_of(ranked, users, relevant), ranked >= 0)
+        best = ranked[:, : max(KS) + 1]  # (n, max K + 1)
     top = np.ascontiguousarray(best[:, :-1])  # (n, max K)
     hits = hits_of(top, users, relevant)  # (n, max K)
     n_relevant = relevant.user_counts[users]  # (n,)
@@ -91,7 +98,7 @@ def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "
         rank = effective_rank(scorer.user_vec, scorer.item_vec)
         tied = tie_rate(scorer.user_vec, scorer.item_vec, users, best)  # (n, len(KS))
     found.values["tie_rate"] = tied
-    return Evaluation(users, n_relevant, values, n_averaged, found, groups, rank)
+    return Evaluation(users, n_relevant, values, n_averaged, found, groups, rank, auc)
 
 
 def validate(scorer: Scorer, split: Split, valid: str, K: int = 20) -> float:

@@ -234,6 +234,14 @@ MEANINGS: Mapping[str, Meaning] = {
         "Roy, Vetterli, EUSIPCO 2007",
         of="model",
     ),
+    "auc": Meaning(
+        "AUC",
+        "Share of the pairs of a test item and another exposed item in which the former ranks higher, mean over users.",
+        "higher",
+        "Of exposure tests only, where all items that a user was shown are ranked; ties are decided as in the lists.",
+        "Hanley, McNeil, Radiology 1982",
+        of="model",
+    ),
     "shift_tv": Meaning(
         "Shift (TV)",
         r"$\frac{1}{2} \sum_i |q_i - p_i|$, $q_i$ the share of item i in the test: total variation.",

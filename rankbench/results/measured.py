@@ -80,7 +80,8 @@ def _metrics(found: Evaluation) -> dict[str, Any]:
             count = int(known[:, i].sum())
             rows.append((metric, K, float(values[known[:, i], i].sum()) / count if count else math.nan, count))
     rows += [(metric, K, float(of[i]), n) for metric, of in lists.of_lists.items() for i, K in enumerate(KS)]
-    rows += [(metric, 0, value, n) for metric, value in {**lists.of_test, "effective_rank": found.rank}.items()]
+    without_cut_off = {**lists.of_test, "effective_rank": found.rank, "auc": found.auc}
+    rows += [(metric, 0, value, n) for metric, value in without_cut_off.items()]
     return dict(zip(("metric", "k", "value", "users"), zip(*rows, strict=True), strict=True))
 
 

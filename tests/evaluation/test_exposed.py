@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation import exposed as module
+from rankbench.evaluation.auc import mean_auc
 from rankbench.evaluation.evaluate import evaluate, validate
 from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.metrics import KS, METRICS
@@ -39,7 +40,7 @@ def test_the_metrics_are_those_of_loops_over_users(convention, seed):
     test = split.tests["exposure"]
     masks = [split.train, *(split.valids.values() if convention == "standard" else [])]
     sums = {(metric, K): 0.0 for metric in METRICS for K in KS}
-    averaged = 0
+    averaged, areas = 0, []
     for u in range(50):
         wanted = set(test.row(u).tolist())
         everything = [split.train, *split.valids.values(), test]
@@ -50,11 +51,14 @@ def test_the_metrics_are_those_of_loops_over_users(convention, seed):
         scores = (item_vec.double() @ user_vec[u].double()).float()
         ranked = sorted(set(split.exposed.row(u).tolist()) - seen, key=lambda i: (-scores[i].item(), i))
         hits = np.array([[i in wanted for i in ranked]])
+        pairs = [scores[i].item() > scores[j].item() for i in wanted for j in set(ranked) - wanted]
+        areas += [np.mean(pairs)] if pairs else []
         for metric, K in sums:
             padded = np.pad(hits, ((0, 0), (0, max(K - len(ranked), 0))))
             sums[metric, K] += METRICS[metric](padded, np.array([len(wanted)]), K)[0]
     found = evaluate(InnerProduct(user_vec, item_vec), split, "exposure", convention)
     assert found.n_averaged == averaged
+    assert found.auc == pytest.approx(np.mean(areas), abs=1e-12)
     for (metric, K), value in sums.items():
         assert found.mean(metric, K) == pytest.approx(value / averaged, abs=1e-12)
     recalls = found.values["recall"][:, KS.index(100)]
@@ -137,3 +141,10 @@ def test_fold_in_items_are_masked_and_means_are_over_users_with_targets():
         assert found.n_averaged == len(found.users) == same.n_averaged
         assert all(np.array_equal(found.values[m], same.values[m]) for m in METRICS)
     assert validate(scorer, split, "iid") == validate(scorer, expected, "iid")
+
+
+def test_auc_is_that_of_pairs_and_leaves_out_who_has_none():
+    hits = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0]], np.bool_)
+    listed = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]], np.bool_)
+    assert mean_auc(hits, listed) == pytest.approx((3 / 4 + 0) / 2)  # users 0 and 3
+    assert np.isnan(mean_auc(hits[1:3], listed[1:3]))
