@@ -108,7 +108,11 @@ def test_log_sum_exp_of_gaps_can_be_differentiated_twice_and_by_sharpness(dtype)
 def test_standardised_rows(n, offset, seed):
     x = torch.randn(4, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + offset
     std, mean = torch.std_mean(x, dim=1, correction=0, keepdim=True)
-    torch.testing.assert_close(standardise(x, 1e-4), (x - mean) / std.clamp_min(1e-4))
+    expected = (x - mean) / std.clamp_min(1e-4)
+    torch.testing.assert_close(standardise(x, 1e-4), expected)
+    near = (x - offset).float()  # rounding at an offset is as large as what is asked for
+    torch.testing.assert_close(standardise(near, 1e-4).double(), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(standardise(near.clone().requires_grad_(), 1e-4), standardise(near, 1e-4))
     assert (standardise(torch.full((2, n), offset), 1e-4) == 0).all()
 
 

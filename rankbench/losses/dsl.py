@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rankbench.losses import Loss, Scores, param
-from rankbench.rowwise import largest, log_sum_exp, standardise
+from rankbench.rowwise import largest, log_sum_exp, log_sum_exp_of_gaps, standardise
 
 FLOOR = 1e-4
 """Least standard deviation to divide by: below it a row of float32 cosines is constant but for rounding."""
@@ -70,44 +70,46 @@ class DSL(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example."""
-        gap = s.neg - s.pos[:, None]  # (B, N)
-        log_kappa = self.log_kappa(s, gap)  # (B, N) or None
-        sharpness = gap.new_full((len(gap),), 1 / self.tau)  # (B,)
+        log_kappa = self.log_kappa(s)  # (B, N) or None
+        sharpness = torch.full_like(s.pos, 1 / self.tau)  # (B,)
         if self.gamma:
-            competition = self.competition_of(gap, log_kappa) if s.measured is None else s.measured  # (B,)
+            competition = self.competition_of(s, log_kappa) if s.measured is None else s.measured  # (B,)
             sharpness = self.sharpness(competition)[s.rows]  # (B,)
-        logit = gap * sharpness[:, None]  # (B, N)
-        loss = log_sum_exp(logit if log_kappa is None else logit + log_kappa)  # (B,)
+        loss = log_sum_exp_of_gaps(s.neg, s.pos, sharpness, log_kappa)  # (B,)
         loss = softplus(loss) if self.incl else loss  # (B,)
         return loss / (self.tau * sharpness) if self.weight == "dro" else loss  # (B,)
 
     @torch.no_grad()
-    def log_kappa(self, s: Scores, gap: Tensor) -> Tensor | None:
+    def log_kappa(self, s: Scores) -> Tensor | None:
         r"""Return $\log \kappa$ (B, N) of the negatives, None when every weight is 1."""
         if "log_kappa" in s.kept:
             return s.kept["log_kappa"]  # (B, N)
         parts: list[Tensor] = []
         if self.lambda_hardness:
-            hardness = standardise(gap, FLOOR) if self.hardness == "zscore" else torch.sigmoid(gap / self.tau)  # (B, N)
-            parts.append(self.lambda_hardness * hardness)
+            parts.append(self.lambda_hardness * self.hardness_of(s))
         if self.lambda_similarity:
             parts.append(self.lambda_similarity * standardise(s.similarity, FLOOR))
         if not parts:
             return None
         bound = math.log(self.clip_kappa)
-        omega = sum(parts[1:], parts[0]).clamp(-bound, bound)  # (B, N)
-        s.kept["log_kappa"] = omega - (log_sum_exp(omega) - math.log(omega.shape[1]))[:, None]  # (B, N)
+        omega = sum(parts[1:], parts[0]).clamp_(-bound, bound)  # (B, N)
+        s.kept["log_kappa"] = omega.sub_((log_sum_exp(omega) - math.log(omega.shape[1]))[:, None])  # (B, N)
         return s.kept["log_kappa"]
+
+    def hardness_of(self, s: Scores) -> Tensor:
+        """Return the hardness (B, N) of the negatives."""
+        if self.hardness == "zscore":
+            return standardise(s.neg, FLOOR)  # (B, N) that of the gaps
+        return torch.sigmoid((s.neg - s.pos[:, None]) / self.tau)  # (B, N)
 
     def measure(self, s: Scores) -> Tensor | None:
         """Return the competition (B,) that each example is under: temperatures depend on that of the whole batch."""
-        gap = s.neg - s.pos[:, None]  # (B, N)
-        return self.competition_of(gap, self.log_kappa(s, gap)) if self.gamma else None  # (B,)
+        return self.competition_of(s, self.log_kappa(s)) if self.gamma else None  # (B,)
 
     @torch.no_grad()
-    def competition_of(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
+    def competition_of(self, s: Scores, log_kappa: Tensor | None) -> Tensor:
         """Return the competition (B,) that each example is under."""
-        return (self.log_odds if self.competition == "log-odds" else spread)(gap, log_kappa)  # (B,)
+        return self.log_odds(s, log_kappa) if self.competition == "log-odds" else spread(s.neg, log_kappa)  # (B,)
 
     @torch.no_grad()
     def sharpness(self, competition: Tensor) -> Tensor:
@@ -116,17 +118,17 @@ class DSL(Loss):
         softening = (self.gamma * standardise(competition, FLOOR)).clamp(-bound, bound)  # (B,)
         return torch.softmax(-softening, dim=0) * (len(competition) / self.tau)  # (B,)
 
-    def log_odds(self, gap: Tensor, log_kappa: Tensor | None) -> Tensor:
+    def log_odds(self, s: Scores, log_kappa: Tensor | None) -> Tensor:
         """Return the log-odds (B,), a member of the slate, that a competitor beats the positive."""
-        odds = gap if log_kappa is None else gap + self.tau * log_kappa  # (B, N)
+        odds = s.neg if log_kappa is None else torch.add(s.neg, log_kappa, alpha=self.tau)  # (B, N)
         slate = odds.gather(1, largest(odds, min(self.slate, odds.shape[1])))  # (B, k)
-        return log_sum_exp(slate / self.tau) - math.log(slate.shape[1])  # (B,)
+        return log_sum_exp((slate - s.pos[:, None]) / self.tau) - math.log(slate.shape[1])  # (B,)
 
 
-def spread(gap: Tensor, log_kappa: Tensor | None) -> Tensor:
-    """Return the log of the standard deviation (B,) of the gaps when negatives are drawn by their weights."""
+def spread(neg: Tensor, log_kappa: Tensor | None) -> Tensor:
+    """Return the log of the standard deviation (B,) of negatives (B, N), and so of gaps, drawn by their weights."""
     if log_kappa is None:
-        return gap.std(dim=1, correction=0).clamp_min(FLOOR).log()  # (B,)
+        return neg.std(dim=1, correction=0).clamp_min(FLOOR).log()  # (B,)
     share = torch.softmax(log_kappa, dim=1)  # (B, N)
-    mean = (share * gap).sum(dim=1, keepdim=True)  # (B, 1)
-    return (share * (gap - mean).square()).sum(dim=1).sqrt().clamp_min(FLOOR).log()  # (B,)
+    mean = (share * neg).sum(dim=1, keepdim=True)  # (B, 1)
+    return (share * (neg - mean).square()).sum(dim=1).sqrt().clamp_min(FLOOR).log()  # (B,)

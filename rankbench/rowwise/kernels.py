@@ -1,4 +1,4 @@
-"""Exponentials of rows of float32 by numba: a vector at a time, each row while it is in the nearest cache."""
+"""Rows of float32 by numba: a vector at a time, each row while it is in the nearest cache."""
 
 import numpy as np
 from numba import njit
@@ -54,6 +54,22 @@ def _log_sum_exp(row, exponential, lanes):  # type: ignore[no-untyped-def]
     _exp(row, shift, exponential)
     total = _sum(exponential, lanes)
     return np.log(total) + shift, _ONE / total if total > 0 else _ZERO
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def standardised(x, floor, out):  # type: ignore[no-untyped-def]
+    """Write rows (B, N) with mean 0 and standard deviation 1, or as if it were `floor` where it is less."""
+    N = np.float32(x.shape[1])
+    square, lanes = np.empty(x.shape[1], np.float32), np.empty(_LANES, np.float32)  # (N,), (lanes,)
+    for b in range(x.shape[0]):
+        row, mean = out[b], _sum(x[b], lanes) / N
+        for j in range(len(row)):
+            row[j] = x[b, j] - mean
+        for j in range(len(row)):
+            square[j] = row[j] * row[j]
+        scale = _ONE / max(np.sqrt(_sum(square, lanes) / N), floor)
+        for j in range(len(row)):
+            row[j] *= scale
 
 
 @njit(cache=True, nogil=True)

@@ -23,22 +23,16 @@ def largest(x: Tensor, k: int) -> Tensor:
 
 @njit(cache=True, nogil=True)
 def _largest(x, k, out):  # type: ignore[no-untyped-def]
-    maxima = np.empty(_LANES, x.dtype)
-    place = np.empty(2 * _LANES, np.int64)
+    maxima = np.empty(_LANES, x.dtype)  # (lanes,)
+    place = np.empty(x.shape[1], np.int64)  # (N,)
     for b in range(len(x)):
         row = x[b]
         bound = _kth_of_lanes(row, k, maxima)
         n = 0
-        for j in range(len(row)):
-            if row[j] >= bound:
-                if n == len(place):
-                    break
-                place[n] = j
-                n += 1
-        if n < len(place):
-            _keep_largest(row, place[:n], out[b])
-        else:  # many are equal
-            _keep_largest(row, np.arange(len(row)), out[b])
+        for j in range(len(row)):  # no branch: it would be guessed wrong too often
+            place[n] = j
+            n += row[j] >= bound
+        _keep_largest(row, place[:n], out[b])
 
 
 @njit(cache=True, nogil=True)

@@ -14,7 +14,7 @@ VARIANTS = [BOTH, f"{BOTH},competition=radius", f"{BOTH},hardness=violation", "d
 def parts(loss: DSL, s: Scores) -> tuple[Tensor, Tensor, Tensor]:
     """log kappa (B, N), 1/tau_b (B,) and p (B, N)."""
     gap = (s.neg - s.pos[:, None]).detach()
-    log_kappa = loss.log_kappa(s, gap)
+    log_kappa = loss.log_kappa(s)
     sharpness = loss.sharpness(competition(loss, s)) if loss.gamma else gap.new_full((len(gap),), 1 / loss.tau)
     if log_kappa is None:
         log_kappa = torch.zeros_like(gap)
@@ -23,5 +23,4 @@ def parts(loss: DSL, s: Scores) -> tuple[Tensor, Tensor, Tensor]:
 
 def competition(loss: DSL, s: Scores) -> Tensor:
     """What the temperature follows (B,)."""
-    gap = (s.neg - s.pos[:, None]).detach()
-    return loss.competition_of(gap, loss.log_kappa(s, gap))
+    return loss.competition_of(s, loss.log_kappa(s))

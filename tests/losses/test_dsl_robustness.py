@@ -101,6 +101,6 @@ def test_softening_shrinks_the_radius_of_the_most_ambiguous_example():
     soft, plain = build(BOTH), build(BOTH.replace("gamma=0.5", "gamma=0"))
     gap = (s.neg - s.pos[:, None]).detach()
     log_kappa, sharpness, _ = parts(soft, s)
-    worst = soft.log_odds(gap, log_kappa).argmax()
+    worst = soft.log_odds(s, log_kappa).argmax()
     before = radius(gap, log_kappa, 1 / parts(plain, s)[1])[worst]
     assert radius(gap, log_kappa, 1 / sharpness)[worst] < before
