@@ -75,6 +75,11 @@ class AdvInfoNCE(Loss):
         """Decide whose epoch this is."""
         self.adversarial = self.is_adversarial(epoch.number)
 
+    @property
+    def divisible(self) -> bool:
+        """Whether the adversary is at rest: the gradient of its tables is best taken once a batch."""
+        return not self.adversarial
+
     def is_adversarial(self, number: int) -> bool:
         """Return whether the adversary climbs in an epoch, counted from 0."""
         first, cycle = -3 % self.every, self.every

@@ -39,6 +39,7 @@ class GuidedRec(Loss):
 
     family = "listwise"
     paper = "Rashed et al., SIGIR 2021"
+    divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"negatives": 9}
 
     list_size: int = param(10, "items in the list of the surrogate, n", at_least=2)

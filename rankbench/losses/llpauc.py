@@ -60,6 +60,7 @@ class LLPAUC(Loss):
 
     family = "partial AUC"
     paper = "Shi et al., WWW 2024, arXiv 2403.00844"
+    divisible = True
     recipe: ClassVar[Mapping[str, Value]] = {"init": "xavier"}
 
     alpha: float = param(

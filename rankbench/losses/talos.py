@@ -40,6 +40,7 @@ class Talos(Loss):
 
     family = "top K"
     paper = "Zhang et al., WWW 2026, arXiv 2601.19276"
+    divisible = True
 
     tau: float = param(0.1, "temperature", above=0, grid=(0.05, 0.1, 0.15, 0.2, 0.25, 0.3))
     k: int = param(20, "the K of the metric", at_least=1)

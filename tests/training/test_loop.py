@@ -6,12 +6,16 @@ from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.evaluation.scorers import InnerProduct
 from rankbench.losses import Loss, Scores
+from rankbench.losses.advinfonce import AdvInfoNCE
 from rankbench.losses.bc_loss import BCLoss
 from rankbench.losses.bpr import BPR
 from rankbench.losses.bsl import BSL
 from rankbench.losses.dsl import DSL
+from rankbench.losses.guidedrec import GuidedRec
+from rankbench.losses.llpauc import LLPAUC
 from rankbench.losses.slatk import SLatK
 from rankbench.losses.softmax import Softmax
+from rankbench.losses.talos import Talos
 from rankbench.parallel import set_threads
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives
@@ -97,6 +101,7 @@ def warming_up(loss: BCLoss) -> BCLoss:
 
 
 DIVISIBLE = [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2), LogQ(), warming_up(BCLoss())]
+DIVISIBLE += [Talos(), GuidedRec(), LLPAUC(), AdvInfoNCE()]
 
 
 @pytest.mark.parametrize("loss", DIVISIBLE)
