@@ -137,6 +137,12 @@ class LossFree(Backbone):
     def fit(self, train: Interactions, seed: int) -> None:
         """Learn from `train`; `seed` is what to seed the backbone's own randomness with."""
 
+    def fold_in(self, inputs: Interactions) -> None:
+        """Learn of users that train lacks from their items; called after `fit` where there are such users.
+
+        There is nothing to do for one that scores a user from `inputs` or takes no notice of who asks.
+        """
+
     def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
         """Do nothing: `fit` makes whatever there is."""
 

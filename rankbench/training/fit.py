@@ -22,6 +22,8 @@ def fit(split: Split, backbone: LossFree, seed: int) -> Trained:
     """
     started = time.perf_counter()
     backbone.fit(split.train, key(seed, "fit") >> 1)
+    if split.fold_in is not None:
+        backbone.fold_in(split.inputs)
     fitted = time.perf_counter()
     scorer = scorer_of(backbone, split)
     valid = {name: validate(scorer, split, name) for name in split.valids}
