@@ -1,3 +1,4 @@
+import sys
 from itertools import pairwise
 from random import Random
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from rankbench.data.interactions import Interactions
 from rankbench.data.protocols import divide, twister
+from rankbench.data.protocols.hashing import hashed
 from rankbench.data.protocols.iid import iid
 from rankbench.data.protocols.parts import Pairs
 from rankbench.data.protocols.popularity import popularity
@@ -213,6 +215,36 @@ def test_shift_keeps_2_pairs_an_item_and_5_a_user_when_it_draws_by_item_and_says
     assert parts.tests["iid"].user_counts.tolist() == [1] * 30
     few = shift(pairs_of({(u, i) for u in range(30) for i in range(10) if u < 2 or i < 8}))
     assert few.tests["popularity"].item_counts[8:].sum() == 0  # items with 2 pairs keep them
+
+
+def naive_take_by_item(pairs, left: list[int], quota: int, stream: str) -> list[int]:
+    """The rows that `shift` takes of those left, draw by draw, as its docstring says."""
+    rows_of = [[row for row in left if pairs.item[row] == item] for item in range(pairs.n_items)]
+    user_left = [sum(int(pairs.user[row]) == user for row in left) for user in range(pairs.n_users)]
+    taken: list[int] = []
+    for draw in range(50 * len(pairs)):
+        bits = [int(hashed(0, f"{stream} {what}", np.array([draw]))[0]) >> 32 for what in ("item", "user")]
+        rows = rows_of[(bits[0] * pairs.n_items) >> 32]
+        at = (bits[1] * len(rows)) >> 32
+        if len(taken) == quota or len(rows) <= 2 or user_left[pairs.user[rows[at]]] <= 5:
+            continue
+        user_left[pairs.user[rows[at]]] -= 1
+        taken.append(rows[at])
+        rows[at] = rows[-1]
+        rows.pop()
+    return taken
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_shift_draws_by_item_as_its_description_says(seed, monkeypatch):
+    monkeypatch.setattr(sys.modules["rankbench.data.protocols.shift"], "_BLOCK", 64)
+    drawn = np.random.default_rng(seed).integers(0, (25, 30), (500, 2))
+    pairs = pairs_of({(user, item) for user, item in drawn.tolist()})
+    parts = shift(pairs)
+    taken = naive_take_by_item(pairs, list(range(len(pairs))), int(0.1 * len(pairs)), "test-popularity")
+    test = parts.tests["popularity"]
+    expected = {(int(pairs.user[row]), int(pairs.item[row])) for row in taken}
+    assert set(zip(test.users.tolist(), test.items.tolist(), strict=True)) == expected
 
 
 def test_parameters_name_seed_and_generator():

@@ -23,7 +23,7 @@ USER_KEEPS = 5
 DRAWS = 50
 """Drawing by item stops after so many draws a pair of the data set."""
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 20
 
 
 def shift(pairs: Pairs) -> Parts:
@@ -91,39 +91,29 @@ class _Left:
         Returns:
             the rows, and a warning if the draws ran out before the quota was reached.
         """
-        rows_of = self._rows_of_items()
-        user, user_left = self._pairs.user.tolist(), self.user_counts().tolist()
-        taken: list[int] = []
-        limit = DRAWS * len(self._pairs)
-        for start in range(0, limit, _BLOCK):
+        from rankbench.data.protocols.taking import rows_taken_by_item  # it needs numba, the names of protocols do not
+
+        rows, left = self._rows_by_item(), self.item_counts()  # (m,), (I,)
+        start, user_left = np.cumsum(left) - left, self.user_counts()  # (I,), (U,)
+        taken, limit = np.empty(0, np.int64), DRAWS * len(self._pairs)
+        for first in range(0, limit, _BLOCK):
             if len(taken) == quota:
                 break
-            for item, bits in self._draws(stream, start, min(start + _BLOCK, limit)):
-                rows = rows_of[item]
-                if len(rows) <= ITEM_KEEPS:
-                    continue
-                at = ((bits >> 32) * len(rows)) >> 32
-                row = rows[at]
-                if user_left[user[row]] <= USER_KEEPS:
-                    continue
-                rows[at] = rows[-1]
-                rows.pop()
-                user_left[user[row]] -= 1
-                taken.append(row)
-                if len(taken) == quota:
-                    break
+            item, chance = self._draws(stream, first, min(first + _BLOCK, limit))  # (n,), (n,)
+            state = (rows, start, left, self._pairs.user, user_left)
+            new = rows_taken_by_item(item, chance, *state, (ITEM_KEEPS, USER_KEEPS), quota - len(taken))
+            taken = np.concatenate([taken, new])  # (taken,)
         self._left[taken] = False
         stopped = f"{stream}: stopped early with {len(taken)} of {quota} pairs after {limit} draws."
-        return np.array(taken, np.int64), stopped if len(taken) < quota else ""
+        return taken, stopped if len(taken) < quota else ""
 
-    def _draws(self, stream: str, start: int, end: int) -> zip[tuple[int, int]]:
-        """Return, for the draws numbered `start` to `end`, the item and the bits that choose its user."""
-        draw = np.arange(start, end)
-        item = below(hashed(SEED, f"{stream} item", draw), self._pairs.n_items)
-        return zip(item.tolist(), hashed(SEED, f"{stream} user", draw).tolist(), strict=True)
+    def _draws(self, stream: str, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Return, for the draws numbered `first` to `end`, the item, and the number below 2^32 that chooses its row."""
+        draw = np.arange(first, end)  # (n,)
+        item = below(hashed(SEED, f"{stream} item", draw), self._pairs.n_items)  # (n,)
+        return item, hashed(SEED, f"{stream} user", draw) >> np.uint64(32)
 
-    def _rows_of_items(self) -> list[list[int]]:
+    def _rows_by_item(self) -> NDArray[np.int64]:
+        """Return the rows that are left, those of each item together and ascending."""
         rows = self.rows()
-        order = rows[np.argsort(self._pairs.item[rows], kind="stable")]
-        ends = np.cumsum(self.item_counts())[:-1]
-        return [part.tolist() for part in np.split(order, ends)]
+        return rows[np.argsort(self._pairs.item[rows], kind="stable")]
