@@ -154,7 +154,8 @@ def _masked(board: Leaderboard) -> str:
     if board.query.convention == "ir-benchmark":
         return "Convention of IR-Benchmark: all items are ranked but those of train, so validation items take up ranks."
     sets = ("train", "validation", "the other test") if board.protocol == "shift" else ("train", "validation")
-    return f"All items are ranked but the user's own in {', '.join(sets[:-1])} and {sets[-1]}."
+    ranked = "All items that a user was shown" if board.protocol.startswith("exposure") else "All items"
+    return f"{ranked} are ranked but the user's own in {', '.join(sets[:-1])} and {sets[-1]}."
 
 
 def _training(lines: Iterable[Line]) -> str:
