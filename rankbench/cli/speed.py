@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankbench.cli.run import Device
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -25,6 +27,7 @@ def speed(
     part: Annotated[
         str, typer.Option("--part", "-p", help="What to measure; or data: splits of a made-up file of 700 MB.")
     ] = "step,evaluate,sampling,graph,scaling",
+    device: Annotated[Device, typer.Option(help="What to measure: the CPU, or a GPU.")] = Device.cpu,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine and of torch; all if left out.")
     ] = None,
@@ -35,20 +38,24 @@ def speed(
     from rankbench.speed.sizes import read_sizes
 
     sizes = read_sizes(size)  # before torch is loaded, which takes seconds
+    from rankbench.device import device_of
     from rankbench.parallel import available_threads
     from rankbench.speed.benchmark import Request, read_backbone, read_losses, read_parts
 
-    parts, threads = read_parts(part), threads or available_threads()
-    show(Request(read_losses(loss), read_backbone(backbone), sizes, parts, threads, repeat), json)
+    where = device_of(device.value)
+    parts, threads = read_parts(part, where), threads or available_threads()
+    asked = Request(read_losses(loss), read_backbone(backbone), sizes, parts, threads, repeat, device=where)
+    show(asked, json)
 
 
 def show(request: Request, json: bool) -> None:
     """Measure what is asked for, progress on stderr, and print tables part by part, or one JSON document."""
     from rankbench.cli.console import notes, results
+    from rankbench.cli.speed_gpu_tables import draw_gpu, draw_part
     from rankbench.cli.speed_tables import draw, draw_machine
     from rankbench.speed.benchmark import Doing, Done, Limits, measure
 
-    console, told = results(), notes()
+    console, told, on_gpu = results(), notes(), request.device.type != "cpu"
     with told.status("") as status:
         measuring = measure(request)
         while True:
@@ -64,10 +71,14 @@ def show(request: Request, json: bool) -> None:
                         told.print(text, markup=False)
                 case Limits(machine, found) if not json:
                     with _without(status):
-                        draw_machine(console, request, machine, found)
+                        best = found
+                        (draw_gpu if on_gpu else draw_machine)(console, request, machine, found)
                 case Done(part, found) if not json:
                     with _without(status):
-                        draw(console, request, part, found)
+                        if on_gpu:
+                            draw_part(console, request, part, best, found)
+                        else:
+                            draw(console, request, part, found)
     if json:
         import json as writer
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -34,7 +36,7 @@ def draw_machine(console: Console, request: Request, machine: Machine, results: 
     console.print(about, markup=False, width=WIDTH)
     for subject in ("matrix product", "copy"):
         found = [results.find("limits", "", subject, by) for by in ("one thread", "engine")]
-        rates = ", ".join(f"{_number(m.median)} {m.unit} on {_threads(m.threads)}" for m in found if m)
+        rates = ", ".join(f"{number(m.median)} {m.unit} on {_threads(m.threads)}" for m in found if m)
         console.print(f"Best {subject}: {rates}", markup=False)
     if _busy(results, request.threads):
         warning = (
@@ -58,8 +60,18 @@ def _busy(results: Results, threads: int) -> bool:
 
 def draw(console: Console, request: Request, part: str, results: Results) -> None:
     """Print the tables of a part."""
+    draw_tables(console, tables_of(request, part, results), results)
+
+
+def tables_of(request: Request, part: str, results: Results) -> list[Table]:
+    """Return the tables of a part, the main one first."""
+    return _TABLES[part](request, results)
+
+
+def draw_tables(console: Console, tables: Iterable[Table], results: Results) -> None:
+    """Print tables, and the notes of what was measured."""
     console.print()
-    for table in _TABLES[part](request, results):
+    for table in tables:
         console.print(table)
     for note in dict.fromkeys(f"* {m.size}, {m.by}: {m.note}." for m in results.measurements if m.note):
         console.print(note, markup=False, style="dim", width=WIDTH)
@@ -69,13 +81,13 @@ def _step_tables(request: Request, results: Results) -> list[Table]:
     names = _short([loss.label for loss in request.losses])
     first = next(iter(names))
     against = f"time of\n{names[first]}"
-    whole = _table("Whole step, ms", "size", "loss", "engine", "published", "plain", "one thread", against)
+    whole = new_table("Whole step, ms", "size", "loss", "engine", "published", "plain", "one thread", against)
     for size in request.sizes:
         for loss, name in names.items():
             cost = results.ratio("step", size.name, loss, "engine", first)
             cells = [_against(results, "step", size.name, loss, by) for by in ("published", "plain", "one thread")]
             engine = results.find("step", size.name, loss, "engine")
-            whole.add_row(size.name, name, _cell(engine), *cells, "" if cost is None else f"{cost:.2f}x")
+            whole.add_row(size.name, name, cell(engine), *cells, "" if cost is None else f"{cost:.2f}x")
     longer = [f"{name} is {label}." for label, name in names.items() if name != label]
     whole.caption = " ".join(longer) if longer else None
     return [whole, _stages_table(request, results, names), _memory_table(results, first)]
@@ -89,14 +101,14 @@ def _short(labels: list[str]) -> dict[str, str]:
 
 def _stages_table(request: Request, results: Results, names: dict[str, str]) -> Table:
     first, *others = names
-    table = _table("Stages, ms", "size", "stage", names[first], "published", "plain", *(names[o] for o in others))
+    table = new_table("Stages, ms", "size", "stage", names[first], "published", "plain", *(names[o] for o in others))
     for size in request.sizes:
         for stage in STAGES:
             found = [results.find("stages", size.name, label, "engine", stage) for label in names]
             cells = [_against(results, "stages", size.name, first, by, stage) for by in ("published", "plain")]
-            table.add_row(size.name, stage, _cell(found[0]), *cells, *map(_cell, found[1:]))
+            table.add_row(size.name, stage, cell(found[0]), *cells, *map(cell, found[1:]))
     rates = [
-        f"{_number(m.median)} GB/s at {m.size}"
+        f"{number(m.median)} GB/s at {m.size}"
         for m in results.measurements
         if (m.part, m.subject, m.stage) == ("stages", first, BANDWIDTH)
     ]
@@ -109,34 +121,34 @@ def _stages_table(request: Request, results: Results, names: dict[str, str]) -> 
 
 
 def _memory_table(results: Results, first: str) -> Table:
-    table = _table("Extra memory of a step at its peak, MB", "size", "engine", "published", "plain")
+    table = new_table("Extra memory of a step at its peak, MB", "size", "engine", "published", "plain")
     for m in (m for m in results.measurements if m.part == "memory" and m.by == "engine"):
         table.add_row(
-            m.size, _cell(m), *(_against(results, "memory", m.size, first, by) for by in ("published", "plain"))
+            m.size, cell(m), *(_against(results, "memory", m.size, first, by) for by in ("published", "plain"))
         )
     table.caption = None if table.rows else "Not measured: this system does not tell it, or has not enough memory."
     return table
 
 
 def _evaluate_tables(request: Request, results: Results) -> list[Table]:
-    whole = _table("Evaluation of all users, ms", "size", "engine", "published", "plain", "product alone", "GFLOP/s")
+    whole = new_table("Evaluation of all users, ms", "size", "engine", "published", "plain", "product alone", "GFLOP/s")
     for size in request.sizes:
         cells = [_against(results, "evaluate", size.name, EVALUATION, by) for by in ("published", "plain")]
         product = results.find("evaluate", size.name, EVALUATION, "product")
         longer = results.ratio("evaluate", size.name, EVALUATION, "engine", "product")
-        alone = "" if longer is None else f"{_cell(product)} {1 / longer:.2f}x"
+        alone = "" if longer is None else f"{cell(product)} {1 / longer:.2f}x"
         engine = results.find("evaluate", size.name, EVALUATION, "engine")
         rate = results.find("evaluate", size.name, "rate", "engine")
-        whole.add_row(size.name, _cell(engine), *cells, alone, _cell(rate))
+        whole.add_row(size.name, cell(engine), *cells, alone, cell(rate))
     whole.caption = "The engine and plain measure at five K, published ranks for each of four."
     return [whole, _lists_table(request, results)]
 
 
 def _lists_table(request: Request, results: Results) -> Table:
-    lists = _table("Lists of 100 items for all users, ms", "size", "engine", "implicit")
+    lists = new_table("Lists of 100 items for all users, ms", "size", "engine", "implicit")
     for size in request.sizes:
         engine = results.find("evaluate", size.name, LISTS, "engine")
-        lists.add_row(size.name, _cell(engine), _against(results, "evaluate", size.name, LISTS, "implicit"))
+        lists.add_row(size.name, cell(engine), _against(results, "evaluate", size.name, LISTS, "implicit"))
     if not any(m.by == "implicit" for m in results.measurements):
         lists.caption = "The library implicit is not installed here."
     return lists
@@ -144,23 +156,23 @@ def _lists_table(request: Request, results: Results) -> Table:
 
 def _sampling_tables(request: Request, results: Results) -> list[Table]:
     others = ("published", "plain", "one thread", "unchecked")
-    table = _table("Negatives drawn a second, millions", "size", "engine", *others)
+    table = new_table("Negatives drawn a second, millions", "size", "engine", *others)
     for size in request.sizes:
         cells = [_against(results, "sampling", size.name, NEGATIVES, by) for by in others]
-        table.add_row(size.name, _cell(results.find("sampling", size.name, NEGATIVES, "engine")), *cells)
+        table.add_row(size.name, cell(results.find("sampling", size.name, NEGATIVES, "engine")), *cells)
     table.caption = "unchecked: torch.randint alone, which may draw a user's own items."
     return [table]
 
 
 def _graph_tables(request: Request, results: Results) -> list[Table]:
     others = ("published", "plain", "one thread")
-    table = _table("LightGCN with two layers, ms", "size", "", "engine", *others, "GB/s")
+    table = new_table("LightGCN with two layers, ms", "size", "", "engine", *others, "GB/s")
     for size in request.sizes:
         for subject, title in ((PROPAGATION, "propagation"), (STEP, "whole step")):
             cells = [_against(results, "graph", size.name, subject, by) for by in others]
             rate = results.find("graph", size.name, "rate", "engine") if subject == PROPAGATION else None
             table.add_row(
-                size.name, title, _cell(results.find("graph", size.name, subject, "engine")), *cells, _cell(rate)
+                size.name, title, cell(results.find("graph", size.name, subject, "engine")), *cells, cell(rate)
             )
     table.caption = "GB/s: counting a vector read for each edge, as if none stayed in the cache."
     return [table]
@@ -184,8 +196,8 @@ def _data_tables(request: Request, results: Results) -> list[Table]:
 def _scaling_tables(request: Request, results: Results) -> list[Table]:
     subjects = ("step", "epoch", "evaluation", "propagation")
     size = results.measurements[0].size
-    table = _table(f"What doubling costs at {size}", "doubled", *subjects)
-    base = [_cell(results.find("scaling", size, subject, "base")) for subject in subjects]
+    table = new_table(f"What doubling costs at {size}", "doubled", *subjects)
+    base = [cell(results.find("scaling", size, subject, "base")) for subject in subjects]
     table.add_row("nothing, ms", *base)
     for by in ("interactions", "items", "negatives", "dim"):
         ratios = [results.ratio("scaling", size, subject, by, "base") for subject in subjects]
@@ -203,7 +215,8 @@ _TABLES = {
 }
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
+    """Return an empty table."""
     table = Table(
         title=title,
         title_justify="left",
@@ -225,14 +238,15 @@ def _against(results: Results, part: str, size: str, subject: str, by: str, stag
     found = results.find(part, size, subject, by, stage)
     of, to = ("engine", by) if found and found.unit == "M/s" else (by, "engine")
     ratio = results.ratio(part, size, subject, of, to, stage)
-    return f"{_cell(found)} {_times(ratio):>5}" if found and ratio is not None else _cell(found)
+    return f"{cell(found)} {_times(ratio):>5}" if found and ratio is not None else cell(found)
 
 
-def _cell(found: Measurement | None) -> str:
-    return _number(found.median) + ("*" if found.note else "") if found else ""
+def cell(found: Measurement | None) -> str:
+    """Return the median of a measurement, with a star where there is a note; nothing for none."""
+    return number(found.median) + ("*" if found.note else "") if found else ""
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a number with three digits, or all of its digits before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 

@@ -6,6 +6,8 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
+
 from rankbench import parallel
 from rankbench.errors import UserError, unknown
 from rankbench.spec import split_parts
@@ -14,13 +16,15 @@ from rankbench.speed.draws import measure_sampling
 from rankbench.speed.engine import Chosen
 from rankbench.speed.evaluate import measure_evaluation
 from rankbench.speed.footprint import measure_footprint
+from rankbench.speed.gpu.limits import limits as gpu_limits
+from rankbench.speed.gpu.parts import GPU_PARTS, measure_on_gpu
 from rankbench.speed.machine import Machine, limits
 from rankbench.speed.preparing import measure_preparing
 from rankbench.speed.propagation import measure_graph
 from rankbench.speed.results import Results
 from rankbench.speed.scaling import measure_scaling
 from rankbench.speed.sizes import SIZES, Shape, Size
-from rankbench.speed.step import measure_step
+from rankbench.speed.step import CPU, measure_step
 from rankbench.speed.synthetic import gini, synthetic_split
 
 SCHEMA = "rankbench.speed/1"
@@ -45,6 +49,7 @@ class Request:
         threads: threads of the engine and of the baselines.
         rounds: repetitions of which medians are taken; slow baselines have fewer.
         shape: B, N and d.
+        device: what is measured: the CPU, or a GPU.
     """
 
     losses: tuple[Chosen, ...]
@@ -54,6 +59,7 @@ class Request:
     threads: int = field(default_factory=parallel.available_threads)
     rounds: int = 5
     shape: Shape = field(default_factory=Shape)
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,12 @@ class Done:
 Event = Doing | Limits | Done
 
 
-def read_parts(text: str) -> tuple[str, ...]:
-    """Return the parts of `step,evaluate`; raise UserError if one is unknown or none is given."""
+def read_parts(text: str, device: torch.device = CPU) -> tuple[str, ...]:
+    """Return the parts of `step,evaluate`, of which a GPU has some.
+
+    Raises:
+        UserError: one is unknown, or none is given.
+    """
     known = (*PARTS, DATA)
     names = [word.strip() for word in text.split(",") if word.strip()]
     if not names:
@@ -91,7 +101,13 @@ def read_parts(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise unknown("part", name, known)
-    return tuple(part for part in known if part in names)
+    here = known if device.type == "cpu" else GPU_PARTS
+    parts = tuple(part for part in here if part in names)
+    if not parts:
+        raise UserError(
+            f"{names[0]} is measured on the CPU alone.", f"Give some of {', '.join(here)}, or use --device cpu."
+        )
+    return parts
 
 
 def read_losses(text: str) -> tuple[Chosen, ...]:
@@ -114,10 +130,12 @@ def read_backbone(text: str) -> Chosen:
 
 def measure(request: Request) -> Generator[Event, None, dict[str, Any]]:
     """Measure what is asked for; yield what is being done and each part when it is done, return the document."""
-    machine, everything = Machine.here(), Results()
+    on_gpu = request.device.type != "cpu"
+    gpu = torch.cuda.get_device_name(request.device) if on_gpu else ""
+    machine, everything = Machine.here(gpu), Results()
     with engine_has(request.threads):
         yield Doing("the limits of the machine")
-        everything.add(*limits(request.threads))
+        everything.add(*(gpu_limits(request.device, request.rounds) if on_gpu else limits(request.threads)))
         yield Limits(machine, everything)
         for part in request.parts:
             results = Results()
@@ -157,6 +175,9 @@ def _sizes_of(part: str, request: Request) -> tuple[Size, ...]:
 
 
 def _measured(part: str, size: Size, request: Request) -> Generator[Event, None, Results]:
+    if request.device.type != "cpu":
+        yield Doing(f"{size.name}: {size.n_users:,} users, {size.n_items:,} items, {size.n_train:,} interactions")
+        return (yield from _told(measure_on_gpu(part, synthetic_split(size), size.name, request)))
     losses, backbone, shape = request.losses, request.backbone, request.shape
     first, threads, rounds = losses[0], request.threads, request.rounds
     if part == "scaling":

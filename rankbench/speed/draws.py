@@ -44,7 +44,7 @@ def published_draw(owned: list[set[int]], n_items: int, user: list[int], N: int)
 def plain_draw(pairs: Tensor, n_items: int, user: Tensor, N: int) -> Tensor:
     """Return negatives (B, N) int64 of users (B,), given user * I + item (nnz,), ascending, of all train pairs."""
     base = (user * n_items)[:, None].expand(-1, N)  # (B, N)
-    item = torch.randint(n_items, base.shape)  # (B, N)
+    item = torch.randint(n_items, base.shape, device=base.device)  # (B, N)
     while True:
         wanted = base + item  # (B, N)
         place = torch.searchsorted(pairs, wanted).clamp_max(len(pairs) - 1)  # (B, N)
@@ -52,7 +52,7 @@ def plain_draw(pairs: Tensor, n_items: int, user: Tensor, N: int) -> Tensor:
         n = int(owned.sum())
         if not n:
             return item
-        item[owned] = torch.randint(n_items, (n,))
+        item[owned] = torch.randint(n_items, (n,), device=base.device)
 
 
 def measure_sampling(split: Split, size: str, shape: Shape, threads: int, rounds: int) -> Generator[str, None, Results]:

@@ -33,6 +33,7 @@ class Machine:
         processors: how many of them this process may use.
         load: processes that wanted to run in the minute before, this one among them; None where it is not known.
         python, torch, numba: versions.
+        gpu: name of the GPU, empty where none is measured.
     """
 
     cpu: str
@@ -41,14 +42,14 @@ class Machine:
     python: str
     torch: str
     numba: str
+    gpu: str = ""
 
     @classmethod
-    def here(cls) -> Machine:
-        """Return this machine."""
+    def here(cls, gpu: str = "") -> Machine:
+        """Return this machine, with the name of the GPU that is measured."""
         load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-        return cls(
-            cpu_name(), available_threads(), load, platform.python_version(), str(torch.__version__), version("numba")
-        )
+        versions = (platform.python_version(), str(torch.__version__), version("numba"))
+        return cls(cpu_name(), available_threads(), load, *versions, gpu)
 
 
 def cpu_name() -> str:

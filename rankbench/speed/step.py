@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from rankbench.backbones import Backbone
@@ -27,6 +28,8 @@ STAGES = ("sample", "vectors", "score", "loss", "backward", "together", "optimis
 
 BANDWIDTH = "optimiser bandwidth"
 """The stage by which goes what Adam must read and write at least a second."""
+
+CPU = torch.device("cpu")
 
 BASELINES: dict[str, type[TorchStep]] = {"published": Published, "plain": Plain}
 
@@ -89,27 +92,29 @@ def baselines_of(engine: EngineStep, loss: Chosen, shape: Shape, threads: int) -
     backbone, train = engine.training.backbone, engine.training.split.train
     found: dict[str, BaselineStep] = {}
     for name, kind in BASELINES.items():
-        propagate = _propagation(name, backbone, train)
+        propagate = propagation_of(name, backbone, train)
         if propagate:
             fresh = loss.loss()
             fresh.bind(train, engine.training.seed)
-            user, item = _tables(backbone)  # (U, d), (I, d)
+            user, item = tables_of(backbone)  # (U, d), (I, d)
             found[name] = BaselineStep(kind(user, item, fresh, train_spec(shape), propagate), engine, threads)
     return found
 
 
-def _tables(backbone: Backbone) -> tuple[Tensor, Tensor]:
+def tables_of(backbone: Backbone) -> tuple[Tensor, Tensor]:
+    """Return the embeddings (U, d) and (I, d) of a backbone that has a baseline."""
     if isinstance(backbone, MF | LightGCN):
         return backbone.user, backbone.item  # (U, d), (I, d)
     raise TypeError(f"no baseline knows the parameters of {type(backbone).__name__}")
 
 
-def _propagation(name: str, backbone: Backbone, train: Interactions) -> Propagate | None:
+def propagation_of(name: str, backbone: Backbone, train: Interactions, device: torch.device = CPU) -> Propagate | None:
+    """Return what a baseline does in the place of a backbone, None for one that it does not know."""
     if isinstance(backbone, MF):
         return unpropagated
     if isinstance(backbone, LightGCN):
         product = published_product if name == "published" else plain_product
-        return propagation(product(train), backbone.layers)
+        return propagation(product(train, device), backbone.layers)
     return None
 
 

@@ -17,21 +17,23 @@ from torch import Tensor
 from rankbench.data.interactions import Interactions
 from rankbench.speed.torch_step import Propagate
 
+CPU = torch.device("cpu")
+
 Product = Callable[[Tensor], Tensor]
 """From (U + I, d) to A times it."""
 
 
-def published_product(train: Interactions) -> Product:
+def published_product(train: Interactions, device: torch.device = CPU) -> Product:
     """Return the product with the normalised adjacency A of the user-item graph as a sparse tensor of coordinates."""
-    adjacency = _coordinates(train)
+    adjacency = _coordinates(train).to(device)
     return lambda vec: torch.sparse.mm(adjacency, vec)  # (U + I, d)
 
 
-def plain_product(train: Interactions) -> Product:
+def plain_product(train: Interactions, device: torch.device = CPU) -> Product:
     """Return the product with A as compressed rows."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        rows = _coordinates(train).to_sparse_csr()
+        rows = _coordinates(train).to_sparse_csr().to(device)
 
     def product(vec: Tensor) -> Tensor:
         out: Tensor = _Symmetric.apply(vec, rows)  # type: ignore[no-untyped-call]

@@ -62,7 +62,9 @@ class TorchStep(ABC):
             pos,
             neg,
             measure_similarity=lambda: self.similarity(item_vec, pos, neg),
-            log_q=lambda item: torch.zeros(item.shape),  # all items alike: a constant, which changes no gradient
+            log_q=lambda item: torch.zeros(
+                item.shape, device=item.device
+            ),  # all items alike: a constant, which changes no gradient
         )
         value: Tensor = self.loss(scores).mean()  # ()
         laps.lap("loss")

@@ -113,7 +113,7 @@ class Training:
             if self.selection.done:
                 break
             started = time.perf_counter()
-            mean_loss = yield from self._epoch(epoch)
+            mean_loss = yield from self.epoch(epoch)
             trained = time.perf_counter()
             if not math.isfinite(mean_loss):
                 return self._result(f"the loss became {mean_loss} in epoch {epoch + 1}")
@@ -130,7 +130,7 @@ class Training:
         scored = InnerProduct.of(self.loss.score, *self.backbone())
         return scored.user_vec, scored.item_vec
 
-    def _epoch(self, epoch: int) -> Generator[Step | Notice, None, float]:
+    def epoch(self, epoch: int) -> Generator[Step | Notice, None, float]:
         """Take one pass over the rows, train interactions or users, and return the mean loss."""
         self._refresh(epoch)
         if self.resident:
