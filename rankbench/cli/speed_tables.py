@@ -179,16 +179,16 @@ def _graph_tables(request: Request, results: Results) -> list[Table]:
 
 
 def _data_tables(request: Request, results: Results) -> list[Table]:
-    table = _table("From 25 million ratings to a split", "split", "seconds", "peak memory, MB")
+    table = new_table("From 25 million ratings to a split", "split", "seconds", "peak memory, MB")
     made = [m for m in results.measurements if m.unit == "s"]
     for m in made:
         memory = results.find("data", m.size, m.subject, "engine", MEMORY)
-        table.add_row(m.subject, _number(m.median), f"{memory.median:,.0f}" if memory else "")
-    table.add_row("together", _number(sum(m.median for m in made)), "")
+        table.add_row(m.subject, number(m.median), f"{memory.median:,.0f}" if memory else "")
+    table.add_row("together", number(sum(m.median for m in made)), "")
     reading = next(m for m in results.measurements if m.subject == READING)
     table.caption = (
         f"Each in a process of its own, its start included. To read the split iid of a million ratings: "
-        f"{_number(reading.median)} ms, hashes checked."
+        f"{number(reading.median)} ms, hashes checked."
     )
     return [table]
 
