@@ -61,6 +61,7 @@ def why_no_triton() -> str:
     """Return why kernels in Triton cannot run on the CUDA device; empty if they can. The first call compiles one."""
     if find_spec("triton") is None:
         return "Triton is not installed"
+    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # as it always was; newer versions ask
     try:
         from rankbench.trial import try_triton
 

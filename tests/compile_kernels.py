@@ -39,6 +39,8 @@ def compile_instead(kernel: JITFunction, *args: Any, grid: Any, warmup: bool, **
 def type_of(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         return TYPES[value.dtype]
+    if isinstance(value, float):
+        return "fp32"
     return "i32" if -(2**31) <= value < 2**31 else "i64"
 
 

@@ -60,9 +60,12 @@ class CudaGraphs:
 
     def capture(self, work: Callable[[], None]) -> Replay:
         """Record a work as a graph; other threads may use the device meanwhile."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-            work()
+        graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                work()
+        finally:
+            torch.cuda.set_stream(before)  # a capture that fails leaves its own stream behind
         return graph.replay
 
 

@@ -59,7 +59,7 @@ def test_document(measured):
     assert set(document) == {
         "schema", "machine", "threads", "repeat", "shape", "losses", "backbone", "sizes", "measurements", "ratios",
     }  # fmt: skip
-    assert set(document["machine"]) == {"cpu", "processors", "load", "python", "torch", "numba"}
+    assert set(document["machine"]) == {"cpu", "processors", "load", "python", "torch", "numba", "gpu"}
     assert document["losses"] == ["softmax", DSL]
     assert document["sizes"][0].keys() == {"name", "n_users", "n_items", "n_train", "gini"}
     for row in document["measurements"]:
