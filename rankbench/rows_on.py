@@ -56,3 +56,10 @@ def rows_on(device: torch.device, interactions: Interactions) -> Rows:
         longest = int(interactions.user_counts.max(initial=0))
         there[device] = Rows(indptr, items, interactions.n_items, longest)
     return there[device]
+
+
+def relevant(interactions: Interactions, user: Tensor) -> Tensor:
+    """Return which items each of some users (B,) has, (B, I) bool, on the users' device."""
+    if user.device.type == "cpu":
+        return torch.from_numpy(interactions.relevant(user.numpy()))  # (B, I)
+    return rows_on(user.device, interactions).relevant(user)  # (B, I)

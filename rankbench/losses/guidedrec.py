@@ -63,7 +63,7 @@ class GuidedRec(Loss):
         probability = torch.sigmoid(torch.cat([s.pos[:, None], some], dim=1))  # (B, n) or fewer
         probability = pad(probability, (0, self.list_size - probability.shape[1]))  # (B, n)
         label = torch.zeros_like(probability)  # (B, n)
-        label[:, 0] = 1
+        label[:, 0].fill_(1)
         return torch.stack([probability, label], dim=2)  # (B, n, 2)
 
     @torch.no_grad()

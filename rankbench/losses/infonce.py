@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import VectorLoss, Vectors, param
+from rankbench.rows_on import relevant
 from rankbench.rowwise import log_sum_exp
 
 
@@ -56,6 +57,5 @@ class InfoNCE(VectorLoss):
 
     def hits(self, s: Vectors) -> Tensor:
         """Return which items of the batch (B, B) bool are another row's and in the user's train items, or the same."""
-        owned = self.train_interactions.relevant(s.user.cpu().numpy())  # (B, I)
-        hit = torch.from_numpy(owned[:, s.item.cpu().numpy()]).to(s.item.device)  # (B, B)
+        hit = relevant(self.train_interactions, s.user).index_select(1, s.item)  # (B, B)
         return (hit | (s.item[:, None] == s.item)).fill_diagonal_(False)  # (B, B)

@@ -93,7 +93,7 @@ class LLPAUC(Loss):
         stored, (_, low, high, rate) = self.get_parameter(name), SCALARS[name]
         if self.mode == "min-min" and name.startswith("theta"):
             low = -math.inf
-        lowest = (like.new_tensor(low) if least is None else least) / rate  # ()
+        lowest = (like.new_full((), low) if least is None else least) / rate  # ()
         if self.training and torch.is_grad_enabled():
             stored.data.clamp_(max=high / rate).clamp_(min=lowest.to(stored))
         within = stored.to(like.dtype).clamp(max=high / rate).clamp(min=lowest)  # ()

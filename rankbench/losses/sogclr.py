@@ -60,19 +60,19 @@ class SogCLR(Loss):
     @torch.no_grad()
     def averaged(self, user: Tensor, log_mean: Tensor, keep: bool) -> Tensor:
         """Return the logarithm (B,) of each row's updated average and, if asked to, keep the averages."""
-        here, row = torch.unique(user, return_inverse=True)  # (V,), (B,)
-        new = log_mean_by_group(log_mean, row, len(here))  # (V,)
-        old = self.log_average[here].to(new)  # (V,)
+        new = log_mean_by_group(log_mean, user, len(self.log_average))  # (U,)
+        old = self.log_average.to(new)  # (U,)
         stay = math.log1p(-self.gamma) if self.gamma < 1 else -math.inf
-        mixed = torch.logaddexp(old + stay, new + math.log(self.gamma))  # (V,)
-        average = torch.where(old.isinf(), new, mixed)  # (V,)
+        mixed = torch.logaddexp(old + stay, new + math.log(self.gamma))  # (U,)
+        average = torch.where(old.isinf(), new, mixed)  # (U,)
         if keep:
-            self.log_average[here] = average.to(self.log_average)
-        return average[row]  # (B,)
+            self.log_average.copy_(torch.where(new.isnan(), old, average))
+        return average[user]  # (B,)
 
 
 def log_mean_by_group(x: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Return the logarithm (V,) of the mean of exp(x) over the entries (B,) of each group, none of them empty."""
+    """Return the logarithm (V,) of the mean of exp(x) over the entries (B,) of each group, NaN for an empty one."""
     largest = x.new_full((n_groups,), -math.inf).scatter_reduce(0, group, x, "amax")  # (V,)
     total = x.new_zeros(n_groups).index_add(0, group, (x - largest[group]).exp())  # (V,)
-    return total.log() + largest - torch.bincount(group, minlength=n_groups).to(x).log()  # (V,)
+    count = x.new_zeros(n_groups).index_add(0, group, torch.ones_like(x))  # (V,)
+    return total.log() + largest - count.log()  # (V,)

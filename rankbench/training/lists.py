@@ -10,7 +10,7 @@ from torch import Tensor
 from rankbench.data.interactions import Interactions
 from rankbench.losses import ListLoss, Lists
 from rankbench.parallel import over_blocks
-from rankbench.rows_on import rows_on
+from rankbench.rows_on import relevant
 from rankbench.scoring.dense import catalogue_gradient
 
 _PIECE = 2**20
@@ -33,16 +33,9 @@ def backward_of_lists(loss: ListLoss, user_vec: Tensor, item_vec: Tensor, user: 
         torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
         return value
     score = user_vec.index_select(0, user) @ item_vec.t()  # (B, I)
-    mean: Tensor = loss(Lists(score, relevant_items(train, user), user)).mean()  # ()
+    mean: Tensor = loss(Lists(score, relevant(train, user), user)).mean()  # ()
     torch.autograd.backward(mean)
     return mean.detach()
-
-
-def relevant_items(train: Interactions, user: Tensor) -> Tensor:
-    """Return which items are in train (B, I) bool for each user (B,)."""
-    if user.device.type != "cpu":
-        return rows_on(user.device, train).relevant(user)  # (B, I)
-    return torch.from_numpy(train.relevant(user.numpy()))  # (B, I)
 
 
 def _in_pieces(
@@ -56,7 +49,7 @@ def _in_pieces(
     def piece(start: int, stop: int) -> None:
         rows = slice(start, stop)
         score = (query[rows] @ item_vec.t()).requires_grad_()  # (b, I)
-        value = loss(Lists(score, relevant_items(train, user[rows]), user[rows]))  # (b,)
+        value = loss(Lists(score, relevant(train, user[rows]), user[rows]))  # (b,)
         (grad[rows],) = torch.autograd.grad(value.sum() / len(user), score)
         torch.mm(grad[rows], item_vec, out=query_grad[rows])  # (b, d)
         values[rows] = value.detach()

@@ -7,7 +7,7 @@ from rankbench.backbones import Batch, RowBackbone
 from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.losses import ListLoss, Lists, Loss, Scores
-from rankbench.training.lists import relevant_items
+from rankbench.rows_on import relevant
 from rankbench.training.step import LogProbability
 
 
@@ -62,7 +62,7 @@ def backward_of_samples(
 def backward_of_rows(loss: ListLoss, backbone: RowBackbone, train: Interactions, batch: Batch) -> Tensor:
     """Add the gradients of the mean loss and the penalty of some users to all parameters and return their sum ()."""
     score, penalty = backbone.step_scores(batch, None, train)  # (B, I), ()
-    return _step(loss(Lists(score, relevant_items(train, batch.user), batch.user)), penalty)
+    return _step(loss(Lists(score, relevant(train, batch.user), batch.user)), penalty)
 
 
 def _step(values: Tensor, penalty: Tensor | None) -> Tensor:
