@@ -10,8 +10,12 @@ import typer
 from rankbench.cli.run import Device
 
 if TYPE_CHECKING:
+    import torch
+
     from rankbench.published import PublishedTable
     from rankbench.published.reproduction import Reproduced
+    from rankbench.results.store import Store
+    from rankbench.runner import Job
 
 
 def reproduce(
@@ -21,6 +25,10 @@ def reproduce(
     line: Annotated[
         str | None, typer.Option("--line", "-l", help="Lines of the table, as in SL,PSL; all if left out.")
     ] = None,
+    part: Annotated[
+        str | None, typer.Option("--only", help="Backbones or data sets of the table, as in mf; all if left out.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the epochs: a look, no reproduction.")] = False,
     seed: Annotated[str, typer.Option(help="Seeds: 3, 0,1,2 or 0-4.")] = "0",
     device: Annotated[Device, typer.Option(help="CUDA if there is one.")] = Device.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.")] = None,
@@ -48,42 +56,72 @@ def reproduce(
     from rankbench.device import device_of
     from rankbench.plan import read_seeds
     from rankbench.published.reproduction import jobs_of, lines_of, reproduced
+    from rankbench.report.request import names_in
     from rankbench.results.store import Store
 
-    wanted = published.find(table)
-    lines = lines_of(wanted, line.split(",") if line else [])
+    wanted = published.only(published.find(table), names_in(part))
+    wanted = tuple(map(published.quick, wanted)) if quick else wanted
+    asked = [(one, lines_of(wanted, one, names_in(line))) for one in wanted]
+    chosen = [(one, lines) for one, lines in asked if lines]
     seeds, where, store = read_seeds(seed), device_of(device.value), Store(runs)
-    splits = splits_of(data, wanted.dataset, wanted.protocol, mirror)
-    jobs = {one.name: jobs_of(wanted, one, splits, seeds) for one in lines}
+    jobs: dict[tuple[str, str], list[Job]] = {}
+    for one, lines in chosen:
+        splits = splits_of(data, one.dataset, one.protocol, mirror)
+        jobs |= {(one.part, of.name): jobs_of(one, of, splits, seeds) for of in lines}
     every = [job for of_line in jobs.values() for job in of_line]
     if dry_run:
         running.show_plan(every, store, json)
         return
     if not stored:
         use_threads(threads)
+        _say_duration(every, store, where)
         running.make(every, store, where, force=False)
-    found = [reproduced(wanted, one, jobs[one.name], store) for one in lines]
-    _show(wanted, found, json, markdown)
-    if not all(one.scores for one in found):
+    found = [(one, [reproduced(one, of, jobs[one.part, of.name], store) for of in lines]) for one, lines in chosen]
+    _show(found, json, markdown)
+    if not all(of.scores for _, lines in found for of in lines):
         raise typer.Exit(1)
 
 
-def _show(table: PublishedTable, lines: list[Reproduced], json: bool, markdown: bool) -> None:
+def _say_duration(jobs: list[Job], store: Store, device: torch.device) -> None:
+    """Say on stderr how long it may take, and where the guess comes from."""
+    from rankbench.cli.console import notes
+    from rankbench.published.duration import SECONDS, guess
+    from rankbench.report.stored import duration
+
+    found = guess(jobs, store, device)
+    if not found.missing:
+        return
+    sources = []
+    if found.known:
+        sources.append(f"stored runs of {found.known} of their kinds")
+    if found.measured:
+        sources.append(f"{SECONDS:.0f} s of training of each of {found.measured} kinds, evaluation not counted")
+    notes().print(
+        f"{found.missing} of {len(jobs)} runs are to be made, about {duration(found.seconds)} on this machine: a guess "
+        f"from {' and '.join(sources)}. It can be stopped; the same command goes on.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _show(found: list[tuple[PublishedTable, list[Reproduced]]], json: bool, markdown: bool) -> None:
     from rankbench.report.reproduction import json_of, table_of
 
     if json:
-        typer.echo(json_of(table, lines), nl=False)
+        typer.echo(json_of(found), nl=False)
         return
-    drawn = table_of(table, lines)
+    tables = [table_of(table, lines) for table, lines in found]
     if markdown:
         from rankbench.report.markdown import markdown_of
 
-        typer.echo(markdown_of(drawn), nl=False)
+        typer.echo("\n".join(map(markdown_of, tables)), nl=False)
         return
     from rankbench.cli.console import results
     from rankbench.cli.tables import draw
 
-    draw(drawn, results())
+    console = results()
+    for drawn in tables:
+        draw(drawn, console)
 
 
 def _list(json: bool) -> None:
@@ -93,14 +131,23 @@ def _list(json: bool) -> None:
 
     found = {name: published.find(name) for name in published.names()}
     if json:
-        entries = {name: {"title": table.title, "source": table.source} for name, table in found.items()}
+        entries = {
+            name: [
+                {"part": one.part, "title": one.title, "dataset": one.dataset, "backbone": one.backbone,
+                 "lines": len(one.lines), "source": one.source, "certainty": one.certainty}
+                for one in parts
+            ]
+            for name, parts in found.items()
+        }  # fmt: skip
         typer.echo(writer.dumps(entries, indent=2, ensure_ascii=False))
         return
     from rich.table import Table
 
     from rankbench.cli.console import results
 
-    drawn = Table("table", "lines", "what it is", "source", box=None, pad_edge=False)
-    for name, table in found.items():
-        drawn.add_row(name, str(len(table.lines)), table.title, table.source)
+    drawn = Table("table", "--only", "lines", "what it is", box=None, pad_edge=False)
+    for name, parts in found.items():
+        for one in parts:
+            drawn.add_row(name, one.part, str(len(one.lines)), one.title)
+        drawn.add_row("", "", "", f"{parts[0].source}; {parts[0].certainty}", style="dim")
     results().print(drawn)

@@ -1,15 +1,19 @@
 """Published tables as data: one TOML file here is one table, with the settings that its figures were published with.
 
-A file has `title`, `source`, `dataset`, `protocol`, `backbone`, `convention` (how the test was measured), `train`
-(training values of all lines) and a table `lines.NAME` for each line: `loss` as it is typed, `train` (where a list
-means that validation chooses, because the published value is not known to us), `published` (METRIC@K = value) and
-`note` (why the figure is not reached, where that is known).
+A file has `title`, `source`, `certainty` (how the figures are known to us), `dataset`, `protocol`, `backbone`,
+`convention` (how the test was measured), `train` (training values of all lines), `note` (what was done otherwise) and a
+table `lines.NAME` for each line: `loss` as it is typed, `train` (where a list means that validation chooses, because
+the published value is not known to us), `published` (METRIC@K = value) and `note` (why the figure is not reached, where
+that is known).
+
+A table over several backbones or data sets has `parts.NAME`, each with a `title`, its `lines`, and with `dataset`,
+`backbone` or `train` of its own, which go before those of the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rankbench.data.toml_table import TomlTable, read_toml
@@ -21,6 +25,8 @@ from rankbench.results.compare_tests import Metric
 from rankbench.spec import TrainSpec
 
 FOLDER = Path(__file__).parent
+
+_EPOCHS = TrainSpec.params["epochs"].default
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,33 @@ class Line:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A published table: where it stands, what it was measured on and its lines."""
+    """A published table, or one part of it: where it stands, what it was measured on and its lines.
+
+    Args:
+        name: how it is asked for.
+        part: which part it is; empty for a table of one.
+        title: data set, split and backbone in words.
+        source: where the figures stand.
+        certainty: how they are known to us.
+        note: what was done otherwise there; empty where nothing is known of.
+        dataset, protocol, backbone: what it was measured on.
+        convention: how.
+        lines: its lines.
+        full: most epochs of the published runs where these are made with fewer; 0 where they are not.
+    """
 
     name: str
+    part: str
     title: str
     source: str
+    certainty: str
+    note: str
     dataset: str
     protocol: str
     backbone: str
     convention: str
     lines: tuple[Line, ...]
+    full: int = 0
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -61,40 +84,84 @@ class PublishedTable:
         return tuple(dict.fromkeys(metric for line in self.lines for metric in line.published))
 
 
+FORMER = {"health-mf": ("slatk-health", "mf"), "health-lightgcn": ("slatk-health", "lightgcn")}
+"""Names that tables once had, with what they are now."""
+
+
 def names() -> list[str]:
     """Return the names of the tables."""
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
-def find(name: str) -> PublishedTable:
-    """Return a table by name.
+def find(name: str) -> tuple[PublishedTable, ...]:
+    """Return the parts of a table by name, one for a table of one.
 
     Raises:
         UserError: there is none of the name.
     """
+    name, part = FORMER.get(name, (name, ""))
     if name not in names():
         raise unknown("published table", name, names(), "`rankbench reproduce` lists them.")
-    return read(FOLDER / f"{name}.toml")
+    found = read(FOLDER / f"{name}.toml")
+    return tuple(table for table in found if part in ("", table.part))
 
 
-def read(file: Path) -> PublishedTable:
-    """Return the table of a file.
+def only(tables: Sequence[PublishedTable], wanted: Sequence[str]) -> tuple[PublishedTable, ...]:
+    """Return the parts with one of the backbones, data sets or part names that are wanted; all if none is.
+
+    Raises:
+        UserError: no part has a name.
+    """
+    known = {name for table in tables for name in (table.backbone, table.dataset, table.part) if name}
+    for name in wanted:
+        if name not in known:
+            raise unknown(f"part of {tables[0].name}", name, known)
+    return tuple(table for table in tables if not wanted or {table.backbone, table.dataset, table.part} & set(wanted))
+
+
+def quick(table: PublishedTable) -> PublishedTable:
+    """Return a table to be made with a tenth of the epochs; its runs have identifiers of their own."""
+    published = [int(value) for line in table.lines for value in line.train.get("epochs", (_EPOCHS,))]
+    tenth = tuple(max(1, epochs // 10) for epochs in dict.fromkeys(published))
+    lines = tuple(replace(line, train={**line.train, "epochs": tenth}) for line in table.lines)
+    return replace(table, lines=lines, full=max(published))
+
+
+def read(file: Path) -> tuple[PublishedTable, ...]:
+    """Return the parts of the table of a file.
 
     Raises:
         UserError: the file is not as described above; the message names the line.
     """
     table = read_toml(file)
-    table.only("title", "source", "dataset", "protocol", "backbone", "convention", "train", "lines")
-    common, lines = _train(table), table.table("lines")
+    table.only(*_OF_FILE, *_OF_BOTH, "parts")
+    if "parts" not in table.names:
+        return (_part(file.stem, "", table, table),)
+    parts = table.table("parts")
+    for name in parts.names:
+        parts.table(name).only(*_OF_BOTH)
+    return tuple(_part(file.stem, name, table, parts.table(name)) for name in parts.names)
+
+
+_OF_FILE = ("source", "certainty", "protocol", "convention", "note")
+_OF_BOTH = ("title", "dataset", "backbone", "train", "lines")
+
+
+def _part(name: str, part: str, file: TomlTable, own: TomlTable) -> PublishedTable:
+    common, lines = {**_train(file), **_train(own)}, own.table("lines")
+    titles = dict.fromkeys((file.text("title"), own.text("title")))
     return PublishedTable(
-        name=file.stem,
-        title=table.text("title"),
-        source=table.text("source"),
-        dataset=table.text("dataset"),
-        protocol=table.text("protocol"),
-        backbone=table.text("backbone"),
-        convention=table.choice("convention", CONVENTIONS),
-        lines=tuple(_line(name, lines.table(name), common) for name in lines.names),
+        name=name,
+        part=part,
+        title=", ".join(titles),
+        source=file.text("source"),
+        certainty=file.text("certainty"),
+        note=" ".join(file.text("note").split()) if "note" in file.names else "",
+        dataset=(own if "dataset" in own.names else file).text("dataset"),
+        protocol=file.text("protocol"),
+        backbone=(own if "backbone" in own.names else file).text("backbone"),
+        convention=file.choice("convention", CONVENTIONS),
+        lines=tuple(_line(key, lines.table(key), common) for key in lines.names),
     )
 
 

@@ -42,18 +42,18 @@ class Reproduced:
         return 100 * (self.scores[metric].mean - published) / published
 
 
-def lines_of(table: PublishedTable, wanted: Sequence[str]) -> tuple[Line, ...]:
-    """Return the lines of a table with the given names, in the table's order; all if none is given.
+def lines_of(parts: Sequence[PublishedTable], table: PublishedTable, wanted: Sequence[str]) -> tuple[Line, ...]:
+    """Return the lines of a part of a table with the given names, in the table's order; all if none is given.
 
     Raises:
-        UserError: the table has no line of a name.
+        UserError: no part of the table has a line of a name.
     """
-    known = {line.name.lower(): line for line in table.lines}
+    known = {line.name.lower(): line.name for part in parts for line in part.lines}
     for name in wanted:
         if name.lower() not in known:
-            raise unknown(f"line of {table.name}", name, [line.name for line in table.lines])
+            raise unknown(f"line of {table.name}", name, known.values())
     chosen = {name.lower() for name in wanted}
-    return tuple(line for key, line in known.items() if key in chosen or not chosen)
+    return tuple(line for line in table.lines if line.name.lower() in chosen or not chosen)
 
 
 def jobs_of(table: PublishedTable, line: Line, splits: Sequence[Split], seeds: Sequence[int]) -> list[Job]:

@@ -23,7 +23,7 @@ def table_of(table: PublishedTable, lines: Sequence[Reproduced]) -> Table:
     columns.append(Column("seeds", spare=len(metrics)))
     rows = [_row(line, metrics) for line in lines]
     return Table(
-        title=f"{table.name}: {table.title}",
+        title=f"{table.name}: {table.title}{_quick(table)}",
         columns=tuple(columns),
         rows=tuple(rows),
         caption=_caption(table, lines),
@@ -31,23 +31,29 @@ def table_of(table: PublishedTable, lines: Sequence[Reproduced]) -> Table:
     )
 
 
-def json_of(table: PublishedTable, lines: Sequence[Reproduced]) -> str:
-    """Return the same as JSON: the table's fields, and `lines` of {name, loss, train, seeds, runs, scores, note}.
+def json_of(found: Sequence[tuple[PublishedTable, Sequence[Reproduced]]]) -> str:
+    """Return the same as JSON: a list of the parts of the table with their fields.
 
-    `train` holds the training values asked for, and `scores` {METRIC@K: {here, sd, published, difference_percent}},
-    null where there is none.
+    `quick` says whether fewer epochs were made than published, and `lines` is a list of {name, loss, train, seeds,
+    runs, tried, scores, note}: `train` holds the training values asked for, and `scores` {METRIC@K: {here, sd,
+    published, difference_percent}}, null where there is none.
     """
-    content = {
-        "name": table.name,
-        "title": table.title,
-        "source": table.source,
-        "dataset": table.dataset,
-        "protocol": table.protocol,
-        "backbone": table.backbone,
-        "convention": table.convention,
-        "lines": [_line_as_json(line, table.metrics) for line in lines],
-    }
+    content = [
+        {
+            **{key: getattr(table, key) for key in _FIELDS},
+            "quick": bool(table.full),
+            "lines": [_line_as_json(line, table.metrics) for line in lines],
+        }
+        for table, lines in found
+    ]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+_FIELDS = ("name", "part", "title", "source", "certainty", "dataset", "protocol", "backbone", "convention", "note")
+
+
+def _quick(table: PublishedTable) -> str:
+    return " (quick: not a reproduction)" if table.full else ""
 
 
 def _row(line: Reproduced, metrics: Sequence[Metric]) -> tuple[Cell, ...]:
@@ -78,13 +84,15 @@ def _training(line: Reproduced) -> str:
 
 
 def _caption(table: PublishedTable, lines: Sequence[Reproduced]) -> str:
-    source = f"Published: {table.source}. Here: {table.dataset}, split {table.protocol}, {table.backbone}"
+    here = f"{table.dataset}, split {table.protocol}, {table.backbone}"
+    source = f"Published: {table.source} ({table.certainty}). Here: {here}"
     epochs = {values for line in lines for key, values in line.line.train.items() if key == "epochs"}
     trained = f", {epochs.pop()[0]} epochs" if len(epochs) == 1 else ""
+    trained += f" in place of the published {table.full}" if table.full else ""
     open_values = sorted({key for line in lines for key, values in line.line.train.items() if len(values) > 1})
     chosen = f" and {', '.join(open_values)} where the published value is not known to us" if open_values else ""
     convention = "" if table.convention == "standard" else f" Measured in the convention {table.convention}."
-    return f"{source}{trained}. Validation NDCG@20 chose the epoch{chosen}.{convention}"
+    return f"{source}{trained}. Validation NDCG@20 chose the epoch{chosen}.{convention} {table.note}".rstrip()
 
 
 def _line_as_json(line: Reproduced, metrics: Sequence[Metric]) -> dict[str, Any]:

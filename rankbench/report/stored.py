@@ -41,7 +41,7 @@ def table_of_runs(runs: Sequence[Run]) -> Table:
             Cell(str(run.seed)),
             _valid(run),
             Cell(str(run.stored.outcome.get("epochs", ""))),
-            Cell(_time(run.stored.outcome.get("seconds"))),
+            Cell(duration(run.stored.outcome.get("seconds"))),
             Cell(str(run.stored.environment.get("finished", ""))[:10]),
         )
         for run in runs
@@ -143,7 +143,7 @@ def _run(run: Run) -> dict[str, Any]:
 def _ending(outcome: dict[str, Any]) -> str:
     if outcome["status"] == "diverged":
         return f"diverged after {outcome.get('epochs', '?')} epochs: {outcome.get('reason') or 'no reason is stored'}"
-    return f"after {outcome.get('epochs', '?')} epochs and {_time(outcome.get('seconds'))}"
+    return f"after {outcome.get('epochs', '?')} epochs and {duration(outcome.get('seconds'))}"
 
 
 def _machine(environment: dict[str, Any]) -> list[str]:
@@ -172,7 +172,8 @@ def _four(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _time(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
+    """Return a time in words: 2 h 5 min, 1 min 20 s, 7 s."""
     if seconds is None:
         return "-"
     minutes, left = divmod(round(seconds), 60)

@@ -71,7 +71,7 @@ def command_of(run: Run) -> str:
     configuration = run.configuration
     words = ["rankbench", "run", "--dataset", run.dataset, "--split", run.protocol]
     for option, part, label in (
-        ("--backbone", configuration.backbone, run.backbone_label),
+        ("--backbone", configuration.backbone, run.backbone_label.partition(" ")[0]),  # its tables are training values
         ("--loss", configuration.loss, run.loss_label),
     ):
         if part == NO_LOSS:

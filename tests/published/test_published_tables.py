@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from rankbench import published
@@ -18,6 +19,7 @@ from rankbench.results.compare_tests import Metric
 SMALL = """
 title = "A small table"
 source = "Nobody, 2026"
+certainty = "made up"
 dataset = "online-retail"
 protocol = "iid"
 backbone = "mf"
@@ -54,24 +56,52 @@ def call(*words: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", published.names())
 def test_the_tables_that_ship_can_be_run(name):
-    table = published.find(name)
-    assert table.protocol in find_dataset(table.dataset).protocols
-    assert part("backbone", table.backbone)
-    assert Metric("ndcg", 20) in table.metrics
-    for line in table.lines:
-        assert find("loss", part("loss", line.loss).name)
-        assert all(0 < value < 1 for value in line.published.values())
-        fixed = {key: values[0] for key, values in line.train.items()}
-        assert plan(Request(line.loss, table.backbone, [0], fixed), []) == []
+    for table in published.find(name):
+        assert table.protocol in find_dataset(table.dataset).protocols
+        assert part("backbone", table.backbone)
+        assert Metric("ndcg", 20) in table.metrics
+        for line in table.lines:
+            assert find("loss", part("loss", line.loss).name)
+            assert all(0 < value < 1 for value in line.published.values())
+            fixed = {key: values[0] for key, values in line.train.items()}
+            assert plan(Request(line.loss, table.backbone, [0], fixed), []) == []
+
+
+def figures(name: str, line: str, metric: str = "ndcg@20") -> list[float | None]:
+    """Return the published figures of a line in all parts of a table."""
+    name_of, _, K = metric.partition("@")
+    key = Metric(name_of, int(K))
+    found = [{of.name: of for of in table.lines}[line] for table in published.find(name)]
+    return [of.published.get(key) for of in found]
+
+
+def test_figures_of_the_tables_that_ship():
+    """Some of each table, as the papers print them."""
+    assert figures("slatk-health", "SL@20") == [0.1390, 0.1371]
+    assert figures("slatk-electronic", "BPR") == [0.0527, 0.0524]
+    assert figures("slatk-electronic", "SL", "recall@20") == [0.0821, None]
+    assert figures("slatk-gowalla", "PSL") == [0.1647, 0.1648]
+    assert figures("slatk-book", "SL@20") == [0.1269, 0.1280]
+    assert figures("psl-ood", "PSL") == [0.0839, 0.0149, 0.0752, 0.0229]
+    assert figures("psl-ood", "SL", "recall@20") == [0.1184, 0.0230, 0.1006, 0.0349]
+
+
+def test_former_names_are_parts_of_tables():
+    (table,) = published.find("health-mf")
+    assert (table.name, table.part, table.backbone) == ("slatk-health", "mf", "mf")
+    assert published.find("health-lightgcn") == published.only(published.find("slatk-health"), ["lightgcn"])
+    assert not set(published.FORMER) & set(published.names())
 
 
 def test_a_table_is_made_once_and_shown_beside_the_figures(folder):
     code, text = call("small", "--json", "--stored")
     assert code == 1
-    assert json.loads(text)["lines"][0]["scores"]["ndcg@20"]["here"] is None
+    assert json.loads(text)[0]["lines"][0]["scores"]["ndcg@20"]["here"] is None
     code, text = call("small", "--json")
     assert code == 0
-    sl, bpr = json.loads(text)["lines"]
+    (table,) = json.loads(text)
+    sl, bpr = table["lines"]
+    assert (table["part"], table["quick"], table["certainty"]) == ("", False, "made up")
     assert (sl["name"], sl["tried"], sl["note"]) == ("SL", 1, "One epoch is too short.")
     assert (bpr["name"], bpr["tried"]) == ("BPR", 2)
     assert bpr["train"]["lr"] in (0.01, 0.1)
@@ -89,7 +119,7 @@ def test_a_table_is_made_once_and_shown_beside_the_figures(folder):
 def test_the_figure_is_that_of_the_convention_and_of_the_parameters_that_validation_chose(folder):
     code, text = call("small", "--line", "bpr", "--json")
     assert code == 0
-    (line,) = json.loads(text)["lines"]
+    (line,) = json.loads(text)[0]["lines"]
     outcomes = {run.parent.name: json.loads(run.read_text()) for run in folder.glob("runs/*/*/*/outcome.json")}
     best = max(outcomes, key=lambda run: outcomes[run]["best_valid_ndcg@20"]["iid"])
     assert line["runs"] == [best]
@@ -102,7 +132,8 @@ def test_the_figure_is_that_of_the_convention_and_of_the_parameters_that_validat
 
 def test_screens(folder):
     assert "A small table" in call()[1]
-    assert json.loads(call("--json")[1]) == {"small": {"title": "A small table", "source": "Nobody, 2026"}}
+    (listed,) = json.loads(call("--json")[1])["small"]
+    assert (listed["title"], listed["source"], listed["lines"]) == ("A small table", "Nobody, 2026", 2)
     code, text = call("small", "--line", "SL", "--seed", "0-1")
     assert code == 0
     assert "±" in text
@@ -132,9 +163,9 @@ def test_wrong_requests_are_refused(folder, words, message):
     ("old", "new", "message"),
     [
         ('title = "A small table"', 'titel = "x"', "line 2.*Unknown key 'titel'"),
-        ("negatives = 4", "negative = 4", "line 8.*Unknown key 'negative'"),
+        ("negatives = 4", "negative = 4", "line 9.*Unknown key 'negative'"),
         ("negatives = 4", "negatives = 0", "negatives = 0 is out of range"),
-        ('"ndcg@20" = 0.4', '"ndcg@21" = 0.4', "line 18.*no METRIC@K"),
+        ('"ndcg@20" = 0.4', '"ndcg@21" = 0.4', "line 19.*no METRIC@K"),
         ("lr = [0.01, 0.1]", "lr = []", "a value or a list"),
         ('convention = "ir-benchmark"', 'convention = "own"', "convention must be"),
     ],
@@ -147,6 +178,87 @@ def test_files_are_read_strictly(folder, old, new, message):
 
 
 def test_lines_by_name_keep_the_order_of_the_table(folder):
-    table = published.find("small")
-    assert [line.name for line in lines_of(table, ["BPR", "sl"])] == ["SL", "BPR"]
-    assert [line.name for line in lines_of(table, [])] == ["SL", "BPR"]
+    tables = published.find("small")
+    assert [line.name for line in lines_of(tables, tables[0], ["BPR", "sl"])] == ["SL", "BPR"]
+    assert [line.name for line in lines_of(tables, tables[0], [])] == ["SL", "BPR"]
+
+
+PARTS = (
+    SMALL.split("[lines.SL]")[0].replace('backbone = "mf"', 'note = "Another machine."')
+    + """
+[parts.mf]
+title = "factors"
+backbone = "mf"
+
+[parts.mf.lines.SL]
+loss = "softmax"
+published = { "ndcg@20" = 0.5 }
+
+[parts.graph]
+title = "graph"
+backbone = "lightgcn"
+train = { negatives = 2 }
+
+[parts.graph.lines.PSL]
+loss = "psl"
+published = { "ndcg@20" = 0.4 }
+"""
+)
+
+
+def test_a_table_of_parts_is_asked_for_by_part_backbone_or_data_set(folder):
+    (folder / "parts.toml").write_text(PARTS)
+    tables = published.find("parts")
+    assert [(table.part, table.title) for table in tables] == [
+        ("mf", "A small table, factors"),
+        ("graph", "A small table, graph"),
+    ]
+    assert [table.lines[0].train["negatives"] for table in tables] == [(4,), (2,)]
+    assert [table.part for table in published.only(tables, ["lightgcn"])] == ["graph"]
+    assert [table.part for table in published.only(tables, ["graph", "mf"])] == ["mf", "graph"]
+    assert published.only(tables, ["online-retail"]) == tables
+    assert [line.name for table in tables for line in lines_of(tables, table, ["psl"])] == ["PSL"]
+    code, text = call("parts", "--only", "lightgcn", "--stored", "--json")
+    assert code == 1
+    assert [table["part"] for table in json.loads(text)] == ["graph"]
+    code, text = call("parts", "--stored")
+    assert text.count("Another machine.") == 2
+    with pytest.raises(UserError, match="Unknown part of parts 'lightgnc'"):
+        call("parts", "--only", "lightgnc")
+
+
+def test_quick_runs_are_runs_of_their_own_and_say_so(folder):
+    (folder / "long.toml").write_text(SMALL.replace("epochs = 1,", "epochs = 10,"))
+    plans = [json.loads(call("long", "--line", "SL", "--dry-run", "--json", *words)[1]) for words in ([], ["--quick"])]
+    full, quick = ({run["id"] for run in of} for of in plans)
+    assert full.isdisjoint(quick)
+    code, text = call("long", "--line", "SL", "--quick")
+    assert code == 0
+    assert "quick: not a reproduction" in text
+    assert "1 epochs in place of the published 10" in " ".join(text.split())
+    assert json.loads(call("long", "--line", "SL", "--stored", "--json")[1])[0]["lines"][0]["runs"] == []
+    (table,) = json.loads(call("long", "--line", "SL", "--stored", "--quick", "--json")[1])
+    assert table["quick"]
+    assert set(table["lines"][0]["runs"]) == quick
+
+
+def test_how_long_it_takes_is_guessed_from_stored_runs_else_measured(folder, capsys):
+    from rankbench.cli.run import splits_of
+    from rankbench.published.duration import guess
+    from rankbench.published.reproduction import jobs_of
+    from rankbench.results.store import Store
+
+    (table,) = published.find("small")
+    splits, store = splits_of(None, table.dataset, table.protocol, None), Store(folder / "runs")
+    jobs = [job for line in table.lines for job in jobs_of(table, line, splits, [0, 1])]
+    found = guess(jobs[:2], store, torch.device("cpu"))
+    assert (found.missing, found.known, found.measured) == (2, 0, 1)
+    assert found.seconds > 0
+    assert not (folder / "runs").exists(), "what is trained to be measured is thrown away"
+    call("small", "--line", "SL")
+    (stored,) = store.runs()
+    found = guess(jobs[:2], store, torch.device("cpu"))
+    assert (found.missing, found.known, found.measured) == (1, 1, 0)
+    assert found.seconds == pytest.approx(stored.outcome["seconds"])
+    call("small", "--line", "SL", "--seed", "0-1")
+    assert guess(jobs[:2], store, torch.device("cpu")).missing == 0
