@@ -77,11 +77,11 @@ def figures(name: str, line: str, metric: str = "ndcg@20") -> list[float | None]
 
 def test_figures_of_the_tables_that_ship():
     """Some of each table, as the papers print them."""
-    assert figures("slatk-health", "SL@20") == [0.1390, 0.1371]
-    assert figures("slatk-electronic", "BPR") == [0.0527, 0.0524]
-    assert figures("slatk-electronic", "SL", "recall@20") == [0.0821, None]
-    assert figures("slatk-gowalla", "PSL") == [0.1647, 0.1648]
-    assert figures("slatk-book", "SL@20") == [0.1269, 0.1280]
+    assert figures("slatk-health", "SL@20") == [0.1390, 0.1371, 0.1332]
+    assert figures("slatk-electronic", "BPR") == [0.0527, 0.0524, 0.0508]
+    assert figures("slatk-electronic", "SL", "recall@20") == [0.0821, None, None]
+    assert figures("slatk-gowalla", "PSL") == [0.1647, 0.1648, 0.1593]
+    assert figures("slatk-book", "SL@20") == [0.1269, 0.1280, 0.1277]
     assert figures("psl-ood", "PSL") == [0.0839, 0.0149, 0.0752, 0.0229]
     assert figures("psl-ood", "SL", "recall@20") == [0.1184, 0.0230, 0.1006, 0.0349]
 

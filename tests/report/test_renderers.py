@@ -14,6 +14,7 @@ from rankbench.results.compare import Query, compare
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_shift import compare_shift
 from rankbench.results.store import Store
+from rankbench.spec import NUMBERS
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_notes_name_what_is_uneven(board):
     assert table_of(board).notes == (
         "dsl:tau=0.2 on mf: chosen on seed 0, which all its configurations share.",
         "bpr on mf diverged: the loss became nan in epoch 3; the last finite loss was 0.75 (seed 0; 1 of 1 seeds).",
-        "Left out: 1 run of shop, split shift, made with another version of the numerics (0, here 3).",
+        f"Left out: 1 run of shop, split shift, made with another version of the numerics (0, here {NUMBERS}).",
     )
 
 

@@ -30,7 +30,7 @@ def of_groups_on(test: str, K: int, groups: Sequence[tuple[Group, ...]], series:
         name=f"recall-by-popularity-{test}",
         title=f"Recall@{K} by popularity of the item, test {test}",
         caption=caption,
-        draw=lambda: _draw(measured[:MOST], f"Recall@{K}"),
+        draw=lambda: _draw(measured[:MOST], f"Recall@{K}, test {test}"),
         titles=tuple(f"{one.full}: {_spelled(own)}" for one, own in zip(series, groups, strict=True)),
     )
 
