@@ -149,5 +149,5 @@ def _list(json: bool) -> None:
     for name, parts in found.items():
         for one in parts:
             drawn.add_row(name, one.part, str(len(one.lines)), one.title)
-        drawn.add_row("", "", "", f"{parts[0].source}; {parts[0].certainty}", style="dim")
+        drawn.add_row("", "", "", "; ".join(filter(None, (parts[0].source, parts[0].certainty))), style="dim")
     results().print(drawn)

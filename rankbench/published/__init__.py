@@ -1,10 +1,10 @@
 """Published tables as data: one TOML file here is one table, with the settings that its figures were published with.
 
-A file has `title`, `source`, `certainty` (how the figures are known to us), `dataset`, `protocol`, `backbone`,
-`convention` (how the test was measured), `train` (training values of all lines), `note` (what was done otherwise) and a
-table `lines.NAME` for each line: `loss` as it is typed, `train` (where a list means that validation chooses, because
-the published value is not known to us), `published` (METRIC@K = value) and `note` (why the figure is not reached, where
-that is known).
+A file has `title`, `source`, `certainty` (how the figures are known to us, if that is to be said), `dataset`,
+`protocol`, `backbone`, `convention` (how the test was measured), `train` (training values of all lines), `note` (what
+was done otherwise) and a table `lines.NAME` for each line: `loss` as it is typed, `train` (where a list means that
+validation chooses, because the published value is not known to us), `published` (METRIC@K = value) and `note` (why the
+figure is not reached, where that is known).
 
 A table over several backbones or data sets has `parts.NAME`, each with a `title`, its `lines`, and with `dataset`,
 `backbone` or `train` of its own, which go before those of the file.
@@ -84,7 +84,7 @@ class PublishedTable:
         return tuple(dict.fromkeys(metric for line in self.lines for metric in line.published))
 
 
-FORMER = {"health-mf": ("slatk-health", "mf"), "health-lightgcn": ("slatk-health", "lightgcn")}
+FORMER = {f"health-{part}": ("slatk-health", part) for part in ("mf", "lightgcn", "xsimgcl")}
 """Names that tables once had, with what they are now."""
 
 
@@ -155,7 +155,7 @@ def _part(name: str, part: str, file: TomlTable, own: TomlTable) -> PublishedTab
         part=part,
         title=", ".join(titles),
         source=file.text("source"),
-        certainty=file.text("certainty"),
+        certainty=file.text("certainty") if "certainty" in file.names else "",
         note=" ".join(file.text("note").split()) if "note" in file.names else "",
         dataset=(own if "dataset" in own.names else file).text("dataset"),
         protocol=file.text("protocol"),

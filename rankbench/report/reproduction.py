@@ -85,7 +85,8 @@ def _training(line: Reproduced) -> str:
 
 def _caption(table: PublishedTable, lines: Sequence[Reproduced]) -> str:
     here = f"{table.dataset}, split {table.protocol}, {table.backbone}"
-    source = f"Published: {table.source} ({table.certainty}). Here: {here}"
+    known = f" ({table.certainty})" if table.certainty else ""
+    source = f"Published: {table.source}{known}. Here: {here}"
     epochs = {values for line in lines for key, values in line.line.train.items() if key == "epochs"}
     trained = f", {epochs.pop()[0]} epochs" if len(epochs) == 1 else ""
     trained += f" in place of the published {table.full}" if table.full else ""
