@@ -63,7 +63,7 @@ def why_no_triton() -> str:
         return "Triton is not installed"
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # as it always was; newer versions ask
     try:
-        from rankbench.trial import try_triton
+        from rankbench.triton_trial import try_triton
 
         return try_triton(torch.device("cuda"))
     except Exception as error:  # Triton raises its own, the compiler's and the driver's

@@ -50,11 +50,11 @@ def divides_by_16(value: Any) -> bool:
 
 
 def launch_all() -> None:
-    from rankbench import trial, triton_product
+    from rankbench import triton_product, triton_trial
     from rankbench.sampling import triton_draw
     from rankbench.scoring import triton_gather, triton_unit
 
-    trial.try_triton(torch.device("cpu"))
+    triton_trial.try_triton(torch.device("cpu"))
 
     for dtype in (torch.float32, torch.bfloat16):
         query, item_vec = torch.zeros(4, 64), torch.zeros(50, 64, dtype=dtype)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from rankbench.cli.speed_tables import WIDTH, cell, draw_tables, new_table, number, tables_of
+from rankbench.cli.speed_tables import WIDTH, against, cell, draw_tables, new_table, number, tables_of
 from rankbench.speed.benchmark import Request
+from rankbench.speed.evaluate import EVALUATION, LISTS
 from rankbench.speed.gpu.stages import ACHIEVED, ROUTES
 from rankbench.speed.gpu.step import EPOCH
 from rankbench.speed.machine import Machine
@@ -30,10 +31,24 @@ def draw_gpu(console: Console, request: Request, machine: Machine, results: Resu
 
 def draw_part(console: Console, request: Request, part: str, limits: Results, results: Results) -> None:
     """Print the tables of a part; `limits` are those of the card."""
-    tables = tables_of(request, part, results)[:1]
+    tables = [_evaluation(request, results)] if part == "evaluate" else tables_of(request, part, results)[:1]
     if part == "step":
         tables += [_epochs(request, results), _achieved(request, limits, results), _routes(request, results)]
     draw_tables(console, tables, results)
+
+
+def _evaluation(request: Request, results: Results) -> Table:
+    table = new_table("Evaluation of all users, ms", "size", "engine", "lists", "plain lists", "product", "GFLOP/s")
+    for size in request.sizes:
+        whole, product = (results.find("evaluate", size.name, EVALUATION, by) for by in ("engine", "product"))
+        plain = against(results, "evaluate", size.name, LISTS, "plain")
+        lists, rate = (results.find("evaluate", size.name, of, "engine") for of in (LISTS, "rate"))
+        table.add_row(size.name, cell(whole), cell(lists), plain, cell(product), cell(rate))
+    table.caption = (
+        "lists: the 100 best items, with exact scores and ties by item, back on the host; the rate is theirs. plain "
+        "lists: product, mask and topk, ties in any order. engine: all metrics besides, on the host."
+    )
+    return table
 
 
 def _epochs(request: Request, results: Results) -> Table:

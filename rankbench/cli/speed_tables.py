@@ -80,12 +80,12 @@ def draw_tables(console: Console, tables: Iterable[Table], results: Results) -> 
 def _step_tables(request: Request, results: Results) -> list[Table]:
     names = _short([loss.label for loss in request.losses])
     first = next(iter(names))
-    against = f"time of\n{names[first]}"
-    whole = new_table("Whole step, ms", "size", "loss", "engine", "published", "plain", "one thread", against)
+    beside = f"time of\n{names[first]}"
+    whole = new_table("Whole step, ms", "size", "loss", "engine", "published", "plain", "one thread", beside)
     for size in request.sizes:
         for loss, name in names.items():
             cost = results.ratio("step", size.name, loss, "engine", first)
-            cells = [_against(results, "step", size.name, loss, by) for by in ("published", "plain", "one thread")]
+            cells = [against(results, "step", size.name, loss, by) for by in ("published", "plain", "one thread")]
             engine = results.find("step", size.name, loss, "engine")
             whole.add_row(size.name, name, cell(engine), *cells, "" if cost is None else f"{cost:.2f}x")
     longer = [f"{name} is {label}." for label, name in names.items() if name != label]
@@ -105,7 +105,7 @@ def _stages_table(request: Request, results: Results, names: dict[str, str]) -> 
     for size in request.sizes:
         for stage in STAGES:
             found = [results.find("stages", size.name, label, "engine", stage) for label in names]
-            cells = [_against(results, "stages", size.name, first, by, stage) for by in ("published", "plain")]
+            cells = [against(results, "stages", size.name, first, by, stage) for by in ("published", "plain")]
             table.add_row(size.name, stage, cell(found[0]), *cells, *map(cell, found[1:]))
     rates = [
         f"{number(m.median)} GB/s at {m.size}"
@@ -124,7 +124,7 @@ def _memory_table(results: Results, first: str) -> Table:
     table = new_table("Extra memory of a step at its peak, MB", "size", "engine", "published", "plain")
     for m in (m for m in results.measurements if m.part == "memory" and m.by == "engine"):
         table.add_row(
-            m.size, cell(m), *(_against(results, "memory", m.size, first, by) for by in ("published", "plain"))
+            m.size, cell(m), *(against(results, "memory", m.size, first, by) for by in ("published", "plain"))
         )
     table.caption = None if table.rows else "Not measured: this system does not tell it, or has not enough memory."
     return table
@@ -133,7 +133,7 @@ def _memory_table(results: Results, first: str) -> Table:
 def _evaluate_tables(request: Request, results: Results) -> list[Table]:
     whole = new_table("Evaluation of all users, ms", "size", "engine", "published", "plain", "product alone", "GFLOP/s")
     for size in request.sizes:
-        cells = [_against(results, "evaluate", size.name, EVALUATION, by) for by in ("published", "plain")]
+        cells = [against(results, "evaluate", size.name, EVALUATION, by) for by in ("published", "plain")]
         product = results.find("evaluate", size.name, EVALUATION, "product")
         longer = results.ratio("evaluate", size.name, EVALUATION, "engine", "product")
         alone = "" if longer is None else f"{cell(product)} {1 / longer:.2f}x"
@@ -148,7 +148,7 @@ def _lists_table(request: Request, results: Results) -> Table:
     lists = new_table("Lists of 100 items for all users, ms", "size", "engine", "implicit")
     for size in request.sizes:
         engine = results.find("evaluate", size.name, LISTS, "engine")
-        lists.add_row(size.name, cell(engine), _against(results, "evaluate", size.name, LISTS, "implicit"))
+        lists.add_row(size.name, cell(engine), against(results, "evaluate", size.name, LISTS, "implicit"))
     if not any(m.by == "implicit" for m in results.measurements):
         lists.caption = "The library implicit is not installed here."
     return lists
@@ -158,7 +158,7 @@ def _sampling_tables(request: Request, results: Results) -> list[Table]:
     others = ("published", "plain", "one thread", "unchecked")
     table = new_table("Negatives drawn a second, millions", "size", "engine", *others)
     for size in request.sizes:
-        cells = [_against(results, "sampling", size.name, NEGATIVES, by) for by in others]
+        cells = [against(results, "sampling", size.name, NEGATIVES, by) for by in others]
         table.add_row(size.name, cell(results.find("sampling", size.name, NEGATIVES, "engine")), *cells)
     table.caption = "unchecked: torch.randint alone, which may draw a user's own items."
     return [table]
@@ -169,7 +169,7 @@ def _graph_tables(request: Request, results: Results) -> list[Table]:
     table = new_table("LightGCN with two layers, ms", "size", "", "engine", *others, "GB/s")
     for size in request.sizes:
         for subject, title in ((PROPAGATION, "propagation"), (STEP, "whole step")):
-            cells = [_against(results, "graph", size.name, subject, by) for by in others]
+            cells = [against(results, "graph", size.name, subject, by) for by in others]
             rate = results.find("graph", size.name, "rate", "engine") if subject == PROPAGATION else None
             table.add_row(
                 size.name, title, cell(results.find("graph", size.name, subject, "engine")), *cells, cell(rate)
@@ -233,7 +233,7 @@ def new_table(title: str, *columns: str) -> Table:
     return table
 
 
-def _against(results: Results, part: str, size: str, subject: str, by: str, stage: str = "") -> str:
+def against(results: Results, part: str, size: str, subject: str, by: str, stage: str = "") -> str:
     """Return a baseline's number and how many times as fast, or as small, the engine is."""
     found = results.find(part, size, subject, by, stage)
     of, to = ("engine", by) if found and found.unit == "M/s" else (by, "engine")

@@ -124,11 +124,11 @@ def test_the_route_follows_from_device_sizes_and_order(monkeypatch):
 
 
 def test_triton_is_tried_once_and_why_it_does_not_work_is_told(monkeypatch, triton_device):
-    from rankbench import trial
+    from rankbench import triton_trial
 
-    assert trial.try_triton(triton_device) == ""
+    assert triton_trial.try_triton(triton_device) == ""
     device.why_no_triton.cache_clear()
-    monkeypatch.setattr(trial, "try_triton", lambda where: 1 / 0)
+    monkeypatch.setattr(triton_trial, "try_triton", lambda where: 1 / 0)
     assert device.why_no_triton() == "ZeroDivisionError: division by zero"
     device.why_no_triton.cache_clear()
     monkeypatch.setattr(device, "find_spec", lambda name: None)

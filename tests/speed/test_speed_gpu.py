@@ -56,7 +56,7 @@ def test_every_stage_has_a_time_and_a_rate(measured):
 
 
 def test_the_other_parts(measured):
-    assert measured["evaluate"].ratio("evaluate", "T", "evaluation", "plain", "engine") > 0
+    assert measured["evaluate"].ratio("evaluate", "T", "top-100", "plain", "engine") > 0
     assert measured["sampling"].ratio("sampling", "T", "negatives", "engine", "plain") > 0
     assert measured["graph"].ratio("graph", "T", "propagation", "plain", "engine") > 0
     assert measured["graph"].find("graph", "T", "step", "engine").median > 0
