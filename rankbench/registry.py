@@ -112,6 +112,21 @@ def find(kind: Kind, name: str) -> type[Configurable]:
     raise unknown(kind, name, names(kind), f"`rankbench list {_FOLDER[kind]}` lists them.")
 
 
+def kind_of(name: str) -> Kind:
+    """Return whether a name, or what a file defines, is a loss or a backbone; "loss" for a file with neither.
+
+    Raises:
+        UserError: the name is unknown, or the file cannot be loaded.
+    """
+    if _is_path(name):
+        module = _load(Path(name))
+        return "backbone" if _own("backbone", module) and not _own("loss", module) else "loss"
+    losses, backbones = names("loss"), names("backbone")
+    if name not in losses and name not in backbones:
+        raise unknown("loss or backbone", name, [*losses, *backbones], "`rankbench list` lists them.")
+    return "loss" if name in losses else "backbone"
+
+
 def part(kind: Kind, text: str) -> Part:
     """Return the `Part` that `text`, such as `softmax:tau=0.1`, stands for, its parameters checked and filled in."""
     owner, name, typed = read(kind, text)
@@ -180,13 +195,18 @@ def _base(kind: Kind) -> type[Configurable]:
     return base
 
 
-def _only_class(kind: Kind, module: ModuleType, name: str) -> type[Configurable]:
+def _own(kind: Kind, module: ModuleType) -> list[type[Configurable]]:
+    """Return the classes of a kind that a module defines itself."""
     base = _base(kind)
-    own = [
+    return [
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
+
+
+def _only_class(kind: Kind, module: ModuleType, name: str) -> type[Configurable]:
+    base, own = _base(kind), _own(kind, module)
     if len(own) != 1:
         found = ", ".join(c.__name__ for c in own) or "none"
         raise UserError(

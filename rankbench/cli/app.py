@@ -17,6 +17,7 @@ from rankbench.cli.doctor import doctor
 from rankbench.cli.explain import explain
 from rankbench.cli.fetch import fetch
 from rankbench.cli.list import list_names
+from rankbench.cli.new_backbone import new_backbone
 from rankbench.cli.new_loss import new_loss
 from rankbench.cli.report import report
 from rankbench.cli.reproduce import reproduce
@@ -64,6 +65,7 @@ app.command("show")(show)
 app.command("speed")(speed)
 app.command("doctor")(doctor)
 app.command("new-loss")(new_loss)
+app.command("new-backbone")(new_backbone)
 app.command("check")(check)
 
 

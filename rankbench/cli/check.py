@@ -1,4 +1,4 @@
-"""`rankbench check LOSS`: what can be checked of a loss without knowing what it should compute."""
+"""`rankbench check NAME`: what can be checked of a loss or backbone without knowing what it should compute."""
 
 from __future__ import annotations
 
@@ -12,71 +12,95 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rankbench.backbones import Backbone
     from rankbench.contract.verdict import Verdict
     from rankbench.losses import Loss
     from rankbench.params import Value
 
+    Owner = type[Loss] | type[Backbone]
+
 _SIGNS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "noted": ("!", "yellow"), "skipped": ("–", "dim")}
-_SEES = {"negatives": "scores of sampled negatives", "lists": "scores of all items", "vectors": "vectors"}
+_WORDS = {
+    ("loss", "negatives"): "on scores of sampled negatives",
+    ("loss", "lists"): "on scores of all items",
+    ("loss", "vectors"): "on vectors",
+    ("backbone", "vectors"): "a backbone with vectors",
+    ("backbone", "rows"): "a backbone that scores rows",
+}
 
 
 def check(
-    loss: Annotated[
-        str, typer.Argument(help="A file of yours, as in ./my_loss.py or ./my_loss.py:tau=0.1, or the name of a loss.")
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A file of yours, as in ./my_loss.py, ./my_loss.py:tau=0.1 or ./my_backbone.py, or the name of a loss "
+            "or backbone."
+        ),
     ],
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time a training step, too.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check a loss: shapes, signs, gradients, extremes, state, parameters, speed; exit code 1 if a check fails.
+    """Check a loss or backbone: shapes, gradients, extremes, state, parameters, speed; exit code 1 if a check fails.
 
-    ✓ is right and ✗ is wrong. ! is unusual: it may be meant, and fails nothing. – says nothing about this loss.
+    ✓ is right and ✗ is wrong. ! is unusual: it may be meant, and fails nothing. – says nothing about this one.
     """
     from rankbench.contract.examine import examine
     from rankbench.parallel import available_threads, set_threads
-    from rankbench.registry import read
+    from rankbench.registry import kind_of, read
+    from rankbench.spec import read_part
 
-    found, name, typed = read("loss", loss)
-    owner = cast("type[Loss]", found)
+    found, called, typed = read(kind_of(read_part(name)[0]), name)
+    owner = cast("Owner", found)
     set_threads(available_threads())
     verdicts = examine(owner, typed, speed=speed)
     if json:
         made = list(verdicts)
-        _print_json(loss, owner, typed, made)
+        _print_json(name, owner, typed, made)
     else:
-        made = _draw(name, owner, typed, verdicts)
+        made = _draw(called, owner, typed, verdicts)
     if any(verdict.mark == "failed" for verdict in made):
         raise typer.Exit(1)
 
 
-def _print_json(loss: str, owner: type[Loss], typed: dict[str, Value], made: list[Verdict]) -> None:
+def _print_json(text: str, owner: Owner, typed: dict[str, Value], made: list[Verdict]) -> None:
     import json
     from dataclasses import asdict
 
-    from rankbench.contract.subject import Subject
+    from rankbench.params import resolve
 
-    subject = Subject(owner, typed)
+    kind, what = _what(owner)
     document: dict[str, Any] = {
-        "loss": loss,
+        kind: text,
         "class": owner.__name__,
-        "sees": subject.sees,
-        "parameters": subject.values,
+        "gives" if kind == "backbone" else "sees": what,
+        "parameters": resolve(owner, typed),
         "ok": all(verdict.mark != "failed" for verdict in made),
         "checks": [asdict(verdict) for verdict in made],
     }
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _draw(name: str, owner: type[Loss], typed: dict[str, Value], verdicts: Iterator[Verdict]) -> list[Verdict]:
+def _what(owner: Owner) -> tuple[str, str]:
+    """Return whether it is a loss or a backbone, and what it sees or gives."""
+    from rankbench.backbones import Backbone
+    from rankbench.contract.backbone import BackboneSubject
+    from rankbench.contract.subject import Subject
+
+    if issubclass(owner, Backbone):
+        return "backbone", BackboneSubject(owner, {}).gives
+    return "loss", Subject(owner, {}).sees
+
+
+def _draw(name: str, owner: Owner, typed: dict[str, Value], verdicts: Iterator[Verdict]) -> list[Verdict]:
     """Print verdicts as they are made, those not made for want of others in one line, and the count."""
     from rich.text import Text
 
     from rankbench.cli.console import results
-    from rankbench.contract.subject import Subject
     from rankbench.spec import spell
 
     console = results()
-    sees = _SEES[Subject(owner, typed).sees]
-    console.print(Text.assemble((spell(name, typed), "bold"), f"  {owner.__name__}, on {sees}"), soft_wrap=True)
+    words = _WORDS[_what(owner)]
+    console.print(Text.assemble((spell(name, typed), "bold"), f"  {owner.__name__}, {words}"), soft_wrap=True)
     made: list[Verdict] = []
     group, waiting = "", 0
     for verdict in verdicts:

@@ -88,17 +88,15 @@ def describe(text: str) -> dict[str, Any]:
     from rankbench.data.folder import default_data_folder
     from rankbench.errors import UserError, unknown
     from rankbench.evaluation.meanings import MEANINGS
-    from rankbench.registry import names
+    from rankbench.registry import kind_of, names
     from rankbench.spec import read_part
     from rankbench.tables.form import KINDS
 
     if (table := text.split(":")[0]) in KINDS:
         return _table(table)
     name, typed = read_part(text)
-    kinds: tuple[Kind, ...] = ("loss", "backbone")
-    for kind in kinds:
-        if name in names(kind) or (kind == "loss" and name.endswith(".py")):
-            return _part(kind, text)
+    if name.endswith(".py") or name in names("loss") or name in names("backbone"):
+        return _part(kind_of(name), text)
     key = name.lower().replace("-", "_")
     catalog = catalog_of(default_data_folder())
     if key not in MEANINGS and name not in catalog:

@@ -1,12 +1,14 @@
-"""What a loss says about itself: parameters with their grids, training values, and its documentation."""
+"""What a loss or backbone says about itself: parameters with their grids, training values, and its documentation."""
 
 from __future__ import annotations
 
 import inspect
 import math
+from typing import Any
 
 import torch
 
+from rankbench.contract.source import Source
 from rankbench.contract.subject import Subject
 from rankbench.contract.verdict import Check, Outcome, failed, noted, passed, skipped
 from rankbench.errors import UserError
@@ -16,7 +18,7 @@ from rankbench.spec import TrainSpec
 PARAMETERS, DOCUMENTATION = "Parameters", "Documentation"
 
 
-def allowed(subject: Subject) -> Outcome:
+def allowed(subject: Source[Any]) -> Outcome:
     """Check defaults and grids against the declared types and ranges."""
     for param in subject.owner.params.values():
         for value in (param.default, *param.grid):
@@ -28,8 +30,8 @@ def allowed(subject: Subject) -> Outcome:
     return passed() if subject.owner.params else skipped("it has none")
 
 
-def described(subject: Subject) -> Outcome:
-    """Look for what a user of the loss would miss."""
+def described(subject: Source[Any]) -> Outcome:
+    """Look for what a user would miss."""
     missing = []
     for name, param in subject.owner.params.items():
         if not param.help:
@@ -43,7 +45,7 @@ def described(subject: Subject) -> Outcome:
     return passed() if subject.owner.params else skipped("it has none")
 
 
-def refused(subject: Subject) -> Outcome:
+def refused(subject: Source[Any]) -> Outcome:
     """Give values out of range, and a parameter that does not exist."""
     beyond = [(p.name, value) for p in subject.owner.params.values() for value in _beyond(p)]
     for name, value in [*beyond, ("no_such_parameter", 1)]:
@@ -51,7 +53,7 @@ def refused(subject: Subject) -> Outcome:
             subject.owner(**{**subject.values, name: value})
         except UserError:
             continue
-        return failed(f"{name}={show(value)} to be refused", "a loss", "Does __init__ hand **values on to super()?")
+        return failed(f"{name}={show(value)} to be refused", "no error", "Does __init__ hand **values on to super()?")
     return passed()
 
 
@@ -98,7 +100,7 @@ def recipe(subject: Subject) -> Outcome:
     return passed()
 
 
-def documented(subject: Subject) -> Outcome:
+def documented(subject: Source[Any]) -> Outcome:
     """Look for the first line, the formula and the paper."""
     text, paper = inspect.getdoc(subject.owner) or "", subject.owner.paper
     own = subject.owner.__doc__
@@ -116,11 +118,18 @@ def documented(subject: Subject) -> Outcome:
     return noted("; ".join(missing)) if missing else passed()
 
 
-CHECKS = [
+OF_ANYTHING = [
     Check(PARAMETERS, "allowed", "defaults and grids are of their type and range", allowed, needs=()),
     Check(PARAMETERS, "described", "they are described, their grids have the default", described, needs=()),
     Check(PARAMETERS, "refused", "what is out of range is refused", refused, needs=("starts",)),
+]
+"""Of losses and backbones alike."""
+
+WRITTEN = Check(DOCUMENTATION, "documented", "a first line, the formula, the paper", documented, needs=())
+
+CHECKS = [
+    *OF_ANYTHING,
     Check(PARAMETERS, "grids", "it runs at every value of its grids", grids),
     Check(PARAMETERS, "recipe", "`score` and `recipe` are valid", recipe, needs=()),
-    Check(DOCUMENTATION, "documented", "a first line, the formula, the paper", documented, needs=()),
+    WRITTEN,
 ]

@@ -1,14 +1,9 @@
-"""The loss that is checked: fresh instances of it, its values and gradients on batches, and what its source says."""
+"""The loss that is checked: fresh instances of it, its values and its gradients on batches."""
 
 from __future__ import annotations
 
-import inspect
-import linecache
-import re
-import traceback
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
@@ -16,10 +11,11 @@ from torch import Tensor
 
 from rankbench.contract.batches import Batch
 from rankbench.contract.cases import TRAIN, epoch_of, listed, paired, sampled
+from rankbench.contract.source import Source
 from rankbench.contract.verdict import Sees
 from rankbench.errors import UserError
 from rankbench.losses import ListLoss, Loss, VectorLoss
-from rankbench.params import Value, resolve
+from rankbench.params import Value
 
 B, N, DIM = 8, 40, 4
 """The usual shape of a batch: more negatives than most losses look at one by one."""
@@ -35,9 +31,6 @@ PAIRS: tuple[Pairs, ...] = ("in order", "random", "out of order")
 _ANY, _LOW, _HIGH = (-1.0, 1.0), (-1.0, 0.0), (0.0, 1.0)
 _RANGES = {"in order": (_HIGH, _LOW), "random": (_ANY, _ANY), "out of order": (_LOW, _HIGH)}
 _NOTHING: Mapping[str, Value] = {}
-_MESSAGE = 160
-"""Characters of an exception's message that are shown."""
-
 
 EPOCHS = 21
 """Epochs in which a loss is looked at, enough for what is done every 20th."""
@@ -49,18 +42,8 @@ def refresh(loss: Loss, number: int) -> None:
     loss.refresh(epoch_of(number))
 
 
-class Subject:
-    """A loss class with the values of its parameters.
-
-    Args:
-        owner: the class.
-        values: parameters; those left out have their defaults.
-    """
-
-    def __init__(self, owner: type[Loss], values: Mapping[str, Value]) -> None:
-        self.owner = owner
-        self.values = resolve(owner, values)
-        self.text = " ".join((inspect.getdoc(owner) or "").split())
+class Subject(Source[Loss]):
+    """A loss class with the values of its parameters."""
 
     @property
     def sees(self) -> Sees:
@@ -69,25 +52,14 @@ class Subject:
             return "lists"
         return "vectors" if issubclass(self.owner, VectorLoss) else "negatives"
 
-    @cached_property
-    def file(self) -> Path | None:
-        """The file that the class is written in."""
-        try:
-            return Path(inspect.getsourcefile(self.owner) or "")
-        except (OSError, TypeError):
-            return None
-
-    def says(self, *phrases: str) -> bool:
-        """Return whether the docstring has one of some phrases."""
-        return any(phrase in self.text for phrase in phrases)
-
     def bound(self, dtype: torch.dtype = torch.float64, changed: Mapping[str, Value] = _NOTHING) -> Loss:
         """Return a fresh loss bound to data, in eval mode; two with the same values are alike."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             loss = self.owner(**{**self.values, **changed})
             loss.bind(TRAIN, 0)
-        return loss.to(dtype).eval()
+        moved: Loss = loss.to(dtype).eval()
+        return moved
 
     def loss(self, dtype: torch.dtype = torch.float64, changed: Mapping[str, Value] = _NOTHING) -> Loss:
         """Return a fresh loss in the first epoch in which the model learns from it, in eval mode."""
@@ -157,18 +129,3 @@ class Subject:
                     kind = "nan" if tensor.isnan().any() else "inf"
                     return f"{kind} in {int(wrong.sum())} of {tensor.numel()} {what}"
         return ""
-
-    def crash(self, error: Exception) -> str:
-        """Return an exception in a line: its type, its message and the line of the loss's file that raised it."""
-        message = re.sub(r"\s+", " ", str(error)).strip()
-        message = message if len(message) <= _MESSAGE else message[: _MESSAGE - 3] + "..."
-        text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-        own = [f for f in traceback.extract_tb(error.__traceback__) if self.file and Path(f.filename) == self.file]
-        if not own:
-            return text
-        return f"{text} ({self.place(own[-1].lineno or 0)})"
-
-    def place(self, line: int) -> str:
-        """Return a line of the loss's file as `my_loss.py, line 12: code`."""
-        assert self.file is not None
-        return f"{self.file.name}, line {line}: {linecache.getline(str(self.file), line).strip()}"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from rankbench.contract.subject import Subject
+from typing import Any, Literal
 
 Sees = Literal["negatives", "lists", "vectors"]
 """What a loss sees: scores of sampled negatives, of whole lists, or vectors."""
 
 Mark = Literal["passed", "failed", "noted", "skipped"]
-"""How a check ended; one that was skipped says nothing about this loss."""
+"""How a check ended; one that was skipped says nothing about this subject."""
 
 ALL: tuple[Sees, ...] = ("negatives", "lists", "vectors")
 SCORES: tuple[Sees, ...] = ("negatives", "lists")
@@ -52,7 +49,7 @@ def noted(got: str, hint: str = "") -> Outcome:
 
 
 def skipped(why: str) -> Outcome:
-    """Return the outcome of a check that has nothing to say about this loss."""
+    """Return the outcome of a check that has nothing to say about this subject."""
     return Outcome("skipped", why)
 
 
@@ -64,8 +61,8 @@ class Check:
         group: the heading that it stands under.
         name: what it is called in JSON.
         title: what it demands, in a line.
-        make: makes it; an exception that it raises is a failure of the loss.
-        sees: the kinds of losses that it is made of.
+        make: makes it of a subject; an exception that it raises is a failure of what is checked.
+        sees: the kinds of losses that it is made of; of no meaning for backbones.
         needs: names of checks without which it would find nothing new.
         hint: the likely cause of an exception.
     """
@@ -73,7 +70,7 @@ class Check:
     group: str
     name: str
     title: str
-    make: Callable[[Subject], Outcome]
+    make: Callable[[Any], Outcome]
     sees: tuple[Sees, ...] = ALL
     needs: tuple[str, ...] = ("value",)
     hint: str = ""

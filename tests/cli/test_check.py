@@ -55,6 +55,32 @@ def test_a_new_loss_is_written_and_passes_its_check(call, kind, tmp_path):
     assert err == ""
 
 
+def test_a_new_backbone_is_written_and_passes_its_check(call, tmp_path):
+    code, out, err = call("new-backbone", "my-backbone")
+    assert (code, out) == (0, "my_backbone.py\n")
+    assert (tmp_path / "my_backbone.py").read_text().count("class MyBackbone(") == 1
+    assert "rankbench check ./my_backbone.py" in err
+    assert "rankbench run --backbone ./my_backbone.py,mf --loss softmax" in err
+    code, out, err = call("check", "./my_backbone.py", "--no-speed")
+    assert (code, err) == (0, "")
+    assert "MyBackbone, a backbone with vectors" in out
+    assert re.search(r"\n16 passed, 0 failed, 0 noted\.\n$", out)
+    found = json.loads(call("check", "./my_backbone.py:weight=0.1", "--no-speed", "--json")[1])
+    assert (found["backbone"], found["gives"], found["ok"]) == ("./my_backbone.py:weight=0.1", "vectors", True)
+    assert found["parameters"] == {"weight": 0.1}
+    assert "MyBackbone (what it is" in call("show", "./my_backbone.py")[1]
+    code, _, err = call("new-backbone", "mf")
+    assert code == 2
+    assert "There is a backbone 'mf' already" in err
+
+
+def test_what_is_checked_must_exist(call):
+    code, out, err = call("check", "lightgnc")
+    assert (code, out) == (2, "")
+    assert "Unknown loss or backbone 'lightgnc'" in err
+    assert "lightgcn" in err
+
+
 def test_nothing_is_overwritten(call, tmp_path):
     (tmp_path / "my_loss.py").write_text("precious")
     code, out, err = call("new-loss", "my-loss")

@@ -1,1 +1,1 @@
-"""The files that `rankbench new-loss` writes, one for each kind of loss: working losses whose class is `NewLoss`."""
+"""What `rankbench new-loss` and `rankbench new-backbone` write: working files with a `NewLoss` or `NewBackbone`."""
