@@ -51,6 +51,7 @@ def divides_by_16(value: Any) -> bool:
 
 def launch_all() -> None:
     from rankbench import triton_product, triton_trial
+    from rankbench.rowwise import triton_gaps
     from rankbench.sampling import triton_draw
     from rankbench.scoring import triton_gather, triton_unit
 
@@ -71,6 +72,8 @@ def launch_all() -> None:
         triton_draw.draw(one, one, one, (one, many, many, many), 2**30, 900, flat, 1000)
     graph = triton_product.Pieces.of(np.array([0, 2]), torch.zeros(2, dtype=torch.int32), torch.zeros(2), one.device)
     triton_product.multiply(graph, query, 0.5, query, 2.0)
+    for offset in (None, grad):
+        triton_gaps.of_gaps(grad, grad[:, 0].contiguous(), grad[:, 0].contiguous(), offset)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rankbench.device import uses_triton
 from rankbench.rowwise.kernels import of_gaps, of_rows
 
 
@@ -32,7 +33,8 @@ def log_sum_exp_of_gaps(neg: Tensor, pos: Tensor, sharpness: Tensor | float, off
     """
     beta = sharpness if isinstance(sharpness, Tensor) else pos.new_full(pos.shape, sharpness)  # (B,)
     constant = not beta.requires_grad and (offset is None or not offset.requires_grad)
-    if constant and neg.device.type == "cpu" and neg.dtype == pos.dtype == torch.float32:
+    fused = neg.device.type == "cpu" or uses_triton(neg.device)
+    if constant and fused and neg.dtype == pos.dtype == torch.float32:
         out: Tensor = _OfGaps.apply(neg, pos, beta.float(), offset)  # type: ignore[no-untyped-call]
         return out  # (B,)
     return log_sum_exp(_shifted(neg, pos, beta, offset))  # (B,)
@@ -62,10 +64,8 @@ class _LogSumExp(torch.autograd.Function):
 class _OfGaps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> Tensor:
-        exponential, value, weight = torch.empty_like(neg), torch.empty_like(pos), torch.empty_like(pos)
-        rows = None if offset is None else _array(offset)  # (B, N)
-        arrays = (_array(neg), _array(pos), _array(beta), rows, exponential.numpy(), value.numpy(), weight.numpy())
-        of_gaps(*arrays)
+        of = _of_gaps_by_triton if uses_triton(neg.device) else _of_gaps
+        exponential, value, weight = of(neg, pos, beta, offset)  # (B, N), (B,), (B,)
         ctx.save_for_backward(neg, pos, beta, offset, exponential, weight)
         return value
 
@@ -77,6 +77,21 @@ class _OfGaps(torch.autograd.Function):
             gradient = torch.softmax(_shifted(neg, pos, beta, offset), dim=1) * slope[:, None]  # (B, N)
             return gradient, -gradient.sum(dim=1), None, None
         return exponential * (weight * slope)[:, None], torch.where(weight > 0, -slope, 0), None, None
+
+
+def _of_gaps(neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the exponentials (B, N), the log-sum-exp (B,) and what makes the former add up to 1 (B,)."""
+    exponential, value, weight = torch.empty_like(neg), torch.empty_like(pos), torch.empty_like(pos)
+    rows = None if offset is None else _array(offset)  # (B, N)
+    arrays = (_array(neg), _array(pos), _array(beta), rows, exponential.numpy(), value.numpy(), weight.numpy())
+    of_gaps(*arrays)
+    return exponential, value, weight
+
+
+def _of_gaps_by_triton(neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    from rankbench.rowwise import triton_gaps
+
+    return triton_gaps.of_gaps(neg, pos, beta, offset)
 
 
 def _exponentials(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
