@@ -49,7 +49,7 @@ class Filter:
         self.bits = 16 if dtype == torch.bfloat16 else 32
         self._norm = _norms(rounded).max().item()
         self._exact_norm = _norms(item_vec).max().item()
-        self._error = _norms(rounded.double() - item_vec.double()).max().item()
+        self._error = _norms(rounded.float() - item_vec).max().item()  # the difference has no rounding error itself
         self._items = pad(rounded, (0, 0, 0, -len(rounded) % CHUNK))  # (whole chunks, d)
         self.sampled = min(_SAMPLED, len(item_vec) // _SAMPLE_OF)
         if not samples or self.sampled < _LEAST_SAMPLE:
@@ -64,7 +64,7 @@ class Filter:
         wrong by $d 2^{-23}|u'||v'|$ at most, and an exact score has been rounded, too.
         """
         rounded = query.to(self.dtype)  # (n, d)
-        norm, error = _norms(rounded), _norms(rounded.double() - query.double())  # (n,), (n,)
+        norm, error = _norms(rounded), _norms(rounded.float() - query)  # (n,), (n,)
         bound = error * self._exact_norm + norm * self._error  # (n,)
         size = norm * self._norm  # (n,)
         bound += (query.shape[1] + 4) * 2.0**-23 * size + _LEAST
@@ -117,5 +117,5 @@ def _seconds(dim: int, dtype: torch.dtype) -> float:
 
 def _norms(vectors: Tensor) -> Tensor:
     """Return upper bounds of the norms (n,) of vectors (n, d), in float64."""
-    norms: Tensor = vectors.double().square().sum(dim=1).sqrt() * (1 + 2.0**-40)  # (n,)
+    norms: Tensor = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64) * (1 + 2.0**-40)  # (n,)
     return norms
