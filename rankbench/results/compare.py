@@ -18,6 +18,8 @@ from rankbench.results.compare_tests import Measured, Metric, Score, measure
 from rankbench.spec import NO_LOSS, Part
 
 BASELINE = "softmax"
+BEYOND_ACCURACY = 3
+"""The version of the numerics since which runs are measured beyond accuracy."""
 PLAIN, SHIFTED = "iid", "popularity"
 """The test in distribution, and the one under popularity shift."""
 
@@ -32,12 +34,14 @@ class Query:
 
     Args:
         metrics: the metrics shown; the first one ranks.
+        beside: metrics that are measured beside them, where the runs' version knows them.
         select: the validation set that chooses parameters and epoch.
         convention: how the test was measured, "standard" or "ir-benchmark".
         datasets, protocols, backbones, losses: names to keep; lines without a loss stay whatever the losses.
     """
 
     metrics: tuple[Metric, ...] = (Metric("ndcg", 20), Metric("recall", 20))
+    beside: tuple[Metric, ...] = ()
     select: str = "iid"
     convention: str = "standard"
     datasets: tuple[str, ...] = ()
@@ -68,6 +72,11 @@ class Line:
         return _key(self.choice.runs[0])
 
     @property
+    def baseline_key(self) -> Key:
+        """What the line is compared with: the built-in softmax on the same backbone."""
+        return (*self.key[:3], BASELINE, "")
+
+    @property
     def has_loss(self) -> bool:
         """Whether a loss was trained."""
         return self.choice.loss != NO_LOSS
@@ -88,6 +97,7 @@ class Leaderboard:
         query: what was asked.
         users: how many users the means are over; 0 if every line diverged.
         lines: the lines.
+        baselines: softmax on every backbone, asked for or not.
         left_out: runs of the same name that may not stand in the same table.
     """
 
@@ -100,6 +110,7 @@ class Leaderboard:
     query: Query
     users: int
     lines: tuple[Line, ...]
+    baselines: tuple[Line, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -146,8 +157,9 @@ def leaderboards(setting: Setting, query: Query) -> list[Leaderboard]:
     for run in setting.runs:
         by_key[_key(run)].append(run)
     choices = {key: choose(same, query.select) for key, same in by_key.items()}
+    metrics = (*query.metrics, *(query.beside if setting.numbers >= BEYOND_ACCURACY else ()))
     measured = {
-        key: {} if choice.failed else measure(choice.runs, query.metrics, query.select, query.convention)
+        key: {} if choice.failed else measure(choice.runs, metrics, query.select, query.convention)
         for key, choice in choices.items()
     }
     tests = tuple(sorted({test for found in measured.values() for test in found})) or _tests(setting)
@@ -182,6 +194,7 @@ def _leaderboard(
         query=query,
         users=max((found[test].users for found in measured.values() if test in found), default=0),
         lines=ranked(lines, query),
+        baselines=tuple(line for line in lines if line.key == line.baseline_key),
         left_out=setting.left_out,
     )
 

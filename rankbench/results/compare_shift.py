@@ -6,10 +6,14 @@ From the protocol `shift` both tests measure one trained model. From the publish
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from rankbench.evaluation.metrics import AT
 from rankbench.results.compare import (
     PLAIN,
     SHIFTED,
@@ -21,7 +25,17 @@ from rankbench.results.compare import (
     no_validation,
 )
 from rankbench.results.compare_runs import Run, setting_of
-from rankbench.results.compare_tests import Group, group_recall
+from rankbench.results.compare_tests import Group, Metric, group_recall
+from rankbench.results.evidence import Evidences, evidences
+from rankbench.results.pareto import on_front
+
+BESIDE = ("tail_ndcg", "arp_ratio", "gini", "arp")
+"""What is read beside the metrics asked for, in distribution: what a gain costs."""
+
+SHIFT_TV, SHIFT_KL = Metric("shift_tv", 0), Metric("shift_kl", 0)
+
+OBJECTIVES = ("in distribution", "Gini", "tail NDCG", "under shift")
+"""What the Pareto front is about: the first metric on both tests, evenness of exposure and NDCG of tail items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +46,7 @@ class Pair:
         plain, shifted: its lines on the test `iid` and on the test `popularity`.
         kept: the first metric under shift in percent of that in distribution.
         plain_groups, shifted_groups: popularity groups from head to tail on each test; empty without numbers.
+        on_front: whether no other line is at least as good in all of `OBJECTIVES`; None where they are not measured.
     """
 
     plain: Line | None
@@ -39,6 +54,7 @@ class Pair:
     kept: float | None
     plain_groups: tuple[Group, ...]
     shifted_groups: tuple[Group, ...]
+    on_front: bool | None = None
 
     @property
     def line(self) -> Line:
@@ -54,17 +70,29 @@ class Robustness:
 
     Args:
         plain, shifted: the leaderboards of the tests `iid` and `popularity`.
-        pairs: their lines, joined by loss and backbone.
+        pairs: their lines, joined by loss and backbone; those without a loss, the references, are the last.
+        evidence: which gains are real, from the values of single users; None where they are not stored.
     """
 
     plain: Leaderboard
     shifted: Leaderboard
     pairs: tuple[Pair, ...]
+    evidence: Evidences | None
 
     @property
     def one_model(self) -> bool:
         """Whether both tests measure the same trained models."""
         return self.plain.protocol == self.shifted.protocol
+
+    def sizes(self) -> dict[str, tuple[float, float]]:
+        """Return how far each test is from train: total variation and KL divergence of the item distributions."""
+        found = {}
+        for board in (self.plain, self.shifted):
+            for line in board.lines:
+                if SHIFT_TV in line.scores:
+                    found[board.test] = line.scores[SHIFT_TV].mean, line.scores[SHIFT_KL].mean
+                    break
+        return found
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,7 @@ class Shift:
 
 def compare_shift(runs: Iterable[Run], query: Query) -> Shift:
     """Return a table for every data set with runs of the protocol `shift`, and one for every pair of trainings."""
+    query = replace(query, beside=beside(query.metrics[0].K or AT))
     by_dataset: dict[str, dict[str, list[Run]]] = defaultdict(dict)
     for (dataset, protocol), same in by_protocol(runs, query).items():
         by_dataset[dataset][protocol] = same
@@ -129,8 +158,36 @@ def _joined(plain: Leaderboard, shifted: Leaderboard) -> Robustness:
     plain_lines, shifted_lines = ({line.key: line for line in board.lines} for board in (plain, shifted))
     keys = dict.fromkeys([*shifted_lines, *plain_lines])
     pairs = [_pair(plain_lines.get(key), shifted_lines.get(key), plain, shifted) for key in keys]
-    pairs.sort(key=lambda pair: not (pair.shifted and pair.shifted.scores))  # stable: by the shifted test, rest last
-    return Robustness(plain, shifted, tuple(pairs))
+    pairs.sort(key=lambda pair: (not pair.line.has_loss, not (pair.shifted and pair.shifted.scores)))  # else by shift
+    return Robustness(plain, shifted, _with_front(pairs, plain), _evidence(plain, shifted))
+
+
+def beside(K: int) -> tuple[Metric, ...]:
+    """Return the metrics that are read beside those asked for: what a gain costs, and how large the shift is."""
+    return *(Metric(name, K) for name in BESIDE), SHIFT_TV, SHIFT_KL
+
+
+def _with_front(pairs: Sequence[Pair], board: Leaderboard) -> tuple[Pair, ...]:
+    points = np.array([objectives(pair, board) for pair in pairs]).reshape(len(pairs), len(OBJECTIVES))
+    front, known = on_front(points), [not any(map(math.isnan, point)) for point in points.tolist()]
+    return tuple(replace(pair, on_front=bool(front[i]) if known[i] else None) for i, pair in enumerate(pairs))
+
+
+def objectives(pair: Pair, board: Leaderboard) -> tuple[float, ...]:
+    """Return the `OBJECTIVES` of a line, NaN for those that were not measured; the greater the better."""
+    first = board.query.metrics[0]
+    K = first.K or AT
+    plain, shifted = (side.scores if side else {} for side in (pair.plain, pair.shifted))
+    asked = ((plain, first), (plain, Metric("gini", K)), (plain, Metric("tail_ndcg", K)), (shifted, first))
+    merits = [metric.merit(scores[metric].mean) if metric in scores else None for scores, metric in asked]
+    return tuple(math.nan if merit is None else merit for merit in merits)
+
+
+def _evidence(plain: Leaderboard, shifted: Leaderboard) -> Evidences | None:
+    if plain.protocol == shifted.protocol:
+        return evidences([plain, shifted])
+    apart = [found for found in (evidences([plain]), evidences([shifted])) if found]
+    return Evidences({test: one for found in apart for test, one in found.by_test.items()}, {}) if apart else None
 
 
 def _pair(plain: Line | None, shifted: Line | None, plain_board: Leaderboard, shifted_board: Leaderboard) -> Pair:

@@ -1,0 +1,241 @@
+"""What stored per-user values say of the lines of leaderboards: which gains are real, and how large they may be.
+
+A user's value is the mean over the seeds of a line. Gains over softmax have an interval by the bootstrap over users and
+p-values by Student's t (over users, and over seeds), Wilcoxon's signed ranks and the bootstrap; those of t over users
+are corrected by Holm over the lines of a test, and over all pairs of lines where lines are compared with each other.
+Nothing is trained again, and nothing is selected here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankbench.results.bootstrap import interval, p_value, resampled_sums
+from rankbench.results.compare import Key, Leaderboard, Line
+from rankbench.results.compare_tests import Metric
+from rankbench.results.paired import effect_size, holm, t_test, t_test_of, wilcoxon
+from rankbench.results.per_user import is_kept, user_values
+from rankbench.results.store import DamagedRunError
+
+Floats = NDArray[np.float64]
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A line against softmax with the same backbone, on one test; percentages are of softmax.
+
+    Args:
+        difference: of the means over users.
+        low, high: 95 % interval of the gain, in percent.
+        effect: Cohen's d of the paired differences; NaN where all are equal.
+        p, p_holm: by t over users, plain and corrected over the lines of the table.
+        p_wilcoxon, p_bootstrap, p_seeds: by the other tests; over seeds NaN with fewer than two in common.
+        users: how many are paired.
+        noise: the larger standard deviation over seeds of the two, in percent; None with one seed.
+        within_noise: whether the gain is not significant, or less than `noise`.
+    """
+
+    difference: float
+    low: float
+    high: float
+    effect: float
+    p: float
+    p_holm: float
+    p_wilcoxon: float
+    p_bootstrap: float
+    p_seeds: float
+    users: int
+    noise: float | None
+    within_noise: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of the lines of one test.
+
+    Args:
+        contrasts: by line, for those that have a softmax to be compared with.
+        beats: by line, the lines that are significantly worse.
+    """
+
+    contrasts: Mapping[Key, Contrast]
+    beats: Mapping[Key, tuple[Key, ...]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evidences:
+    """What is known of the lines on several tests, users resampled once for all.
+
+    Args:
+        by_test: by name of the test.
+        change: by line, how much greater the gain is on the second test than on the first, in points of percent.
+    """
+
+    by_test: Mapping[str, Evidence]
+    change: Mapping[Key, Interval]
+
+
+def has_users(board: Leaderboard) -> bool:
+    """Return whether the first metric of a board is kept for single users, and by the version of its runs."""
+    metric = board.query.metrics[0]
+    tables = {table for line in board.lines for run in line.choice.runs for table in run.stored.tables}
+    return is_kept(metric.name, metric.K) and "user_groups" in tables
+
+
+def evidences(boards: Sequence[Leaderboard]) -> Evidences | None:
+    """Return what is known of the lines of the boards of one setting; None where no users are stored.
+
+    Raises:
+        DamagedRunError: a run's users cannot be read, or are not those of the others.
+    """
+    if not any(line.scores for board in boards for line in board.lines) or not all(map(has_users, boards)):
+        return None
+    tests = [_read(board) for board in boards]
+    everyone = np.unique(np.concatenate([test.users for test in tests]))  # (n,)
+    sums = _resampled(tests, everyone)
+    found = {board.test: _evidence(board, test, s) for board, test, s in zip(boards, tests, sums, strict=True)}
+    return Evidences(found, _changes(tests, sums) if len(boards) == 2 else {})
+
+
+@dataclass(frozen=True, eq=False)
+class _Test:
+    """The values of one test: of all lines, (m, n) over the users (n,), and the means of each seed."""
+
+    users: NDArray[np.int64]
+    lines: tuple[Line, ...]
+    values: Floats
+    seeds: tuple[Mapping[int, float], ...]
+
+    def baseline(self, i: int) -> int | None:
+        """Return which line is the softmax that line i is compared with, None for softmax itself and without any."""
+        key = self.lines[i].baseline_key
+        places = [j for j, line in enumerate(self.lines) if line.key == key and j != i]
+        return places[0] if places else None
+
+
+def _read(board: Leaderboard) -> _Test:
+    query = board.query
+    name, place = str(query.metrics[0]), (query.select, query.convention, board.test)
+    shown = {line.key for line in board.lines}
+    lines = [line for line in (*board.lines, *(b for b in board.baselines if b.key not in shown)) if line.scores]
+    users: NDArray[np.int64] | None = None
+    values, seeds = [], []
+    for line in lines:
+        total, means = np.zeros(0), {}
+        for run in line.choice.runs:
+            own, of_run = user_values(run.stored, [name], [place])[place]
+            users = own if users is None else users
+            if not np.array_equal(users, own):
+                raise DamagedRunError(run.stored.path, f"its users of the test {board.test} are not those of others")
+            total = of_run[name] + (total if len(total) else 0)  # (n,)
+            means[run.seed] = float(of_run[name].mean())
+        values.append(total / len(line.choice.runs))
+        seeds.append(means)
+    stacked = np.stack(values) if values else np.zeros((0, 0))  # (m, n)
+    return _Test(np.zeros(0, np.int64) if users is None else users, tuple(lines), stacked, tuple(seeds))
+
+
+def _resampled(tests: Sequence[_Test], everyone: NDArray[np.int64]) -> list[Floats]:
+    """Return the resampled means (R, m) of the lines of each test, all from the same users drawn."""
+    columns = []
+    for test in tests:
+        block = np.zeros((len(everyone), len(test.lines) + 1))  # (n, m + 1) the last one counts who is there
+        place = np.searchsorted(everyone, test.users)  # (n',)
+        block[place, :-1] = np.nan_to_num(test.values.T)
+        block[place, -1] = 1
+        columns.append(block)
+    sums = resampled_sums(np.concatenate(columns, axis=1))  # (R, all)
+    edges = np.cumsum([block.shape[1] for block in columns])
+    parts = np.split(sums, edges[:-1], axis=1)
+    return [part[:, :-1] / np.maximum(part[:, -1:], 1) for part in parts]
+
+
+def _evidence(board: Leaderboard, test: _Test, means: Floats) -> Evidence:
+    metric, shown = board.query.metrics[0], {line.key for line in board.lines}
+    contrasts = {}
+    for i, line in enumerate(test.lines):
+        j = test.baseline(i)
+        if j is not None and line.key in shown:
+            contrasts[line.key] = _contrast(test, metric, means, i, j)
+    corrected = holm(np.array([contrast.p for contrast in contrasts.values()]))
+    contrasts = {
+        key: replace(one, p_holm=float(p), within_noise=not _real(one, float(p), _gain(test, key, metric)))
+        for (key, one), p in zip(contrasts.items(), corrected, strict=True)
+    }
+    return Evidence(contrasts, _beaten(test, [i for i, line in enumerate(test.lines) if line.key in shown]))
+
+
+def _gain(test: _Test, key: Key, metric: Metric) -> float | None:
+    """Return the gain of a line over softmax in percent."""
+    return next(line.scores[metric].gain for line in test.lines if line.key == key)
+
+
+def _real(contrast: Contrast, p: float, gain: float | None) -> bool:
+    large = contrast.noise is None or gain is None or abs(gain) >= contrast.noise
+    return p < SIGNIFICANT and large
+
+
+def _contrast(test: _Test, metric: Metric, means: Floats, i: int, j: int) -> Contrast:
+    difference = test.values[i] - test.values[j]  # (n,)
+    score, base = test.lines[i].scores[metric], test.lines[j].scores[metric]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = 100 * (means[:, i] / means[:, j] - 1)  # (R,)
+    shared = sorted(test.seeds[i].keys() & test.seeds[j].keys())
+    spreads = [one.sd for one in (score, base) if one.sd is not None]
+    return Contrast(
+        float(difference.mean()),
+        *interval(gain),
+        effect=effect_size(difference),
+        p=t_test_of(difference),
+        p_holm=float("nan"),
+        p_wilcoxon=wilcoxon(difference),
+        p_bootstrap=p_value(gain),
+        p_seeds=t_test_of(np.array([test.seeds[i][s] - test.seeds[j][s] for s in shared])),
+        users=len(difference),
+        noise=100 * max(spreads) / abs(base.mean) if spreads and base.mean else None,
+        within_noise=False,
+    )
+
+
+def _beaten(test: _Test, shown: Sequence[int]) -> dict[Key, tuple[Key, ...]]:
+    values = test.values[shown]  # (m, n)
+    above = np.triu_indices(len(shown), 1)
+    corrected = np.ones((len(shown), len(shown)))  # (m, m)
+    corrected[above] = holm(t_test(values)[above])
+    mean = values.mean(axis=1) if values.size else np.zeros(len(shown))  # (m,)
+    better = np.minimum(corrected, corrected.T) < SIGNIFICANT  # (m, m)
+    better &= mean[:, None] > mean  # (m, m)
+    keys = [test.lines[i].key for i in shown]
+    return {key: tuple(keys[b] for b in np.flatnonzero(better[a])) for a, key in enumerate(keys)}
+
+
+def _changes(tests: Sequence[_Test], means: Sequence[Floats]) -> dict[Key, Interval]:
+    """Return by line how much greater the gain is on the second test."""
+    place = {line.key: i for i, line in enumerate(tests[1].lines)}
+    found = {}
+    for i, line in enumerate(tests[0].lines):
+        pairs = [(i, tests[0].baseline(i))]
+        if line.key not in place:
+            continue
+        pairs.append((place[line.key], tests[1].baseline(place[line.key])))
+        if pairs[0][1] is None or pairs[1][1] is None:
+            continue
+        resampled = [100 * (m[:, a] / m[:, b] - 1) for m, (a, b) in zip(means, pairs, strict=True)]  # (R,) each
+        values = [100 * (t.values[a].mean() / t.values[b].mean() - 1) for t, (a, b) in zip(tests, pairs, strict=True)]
+        found[line.key] = Interval(float(values[1] - values[0]), *interval(resampled[1] - resampled[0]))
+    return found
