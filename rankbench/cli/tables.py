@@ -83,18 +83,19 @@ def _grid(table: Table, fit: _Fit) -> Grid:
         head = f"{column.above}\n{column.title}" if two_lines else column.title
         grid.add_column(Text(head), justify="right" if column.number else "left", no_wrap=True)
     for row in table.rows:
-        grid.add_row(*(_text(row[i], fit) for i in kept))
+        grid.add_row(*(_text(row[i], fit, table.columns[i].number) for i in kept))
     return grid
 
 
-def _text(cell: Cell, fit: _Fit) -> Text:
+def _text(cell: Cell, fit: _Fit, number: bool) -> Text:
     text = "\n".join(_folded(line, fit.label) for line in _ways(cell.text, fit))
-    drawn = Text(text, style="bold" if cell.best else "")
+    drawn = Text(text, style="bold" if cell.best else "dim" if cell.faint else "")
     if cell.spread:
         drawn.append(fit.plus_minus + cell.spread)
     if cell.detail:
         detail = _folded(cell.detail, fit.label)
-        drawn.append(" " + detail if fit.label == _ANY else "\n  " + detail, style="dim")
+        below = "\n" if number else "\n  "
+        drawn.append(" " + detail if fit.label == _ANY else below + detail, style="dim")
     return drawn
 
 

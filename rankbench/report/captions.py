@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
 from rankbench.report.embeddings import hashed, in_words
+from rankbench.results.bootstrap import RESAMPLES
 from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
 from rankbench.results.compare_runs import LeftOut
 from rankbench.results.compare_shift import Robustness
@@ -51,7 +53,10 @@ def of_shift(table: Robustness) -> str:
         )
     sentences = [
         what,
-        f"Best under shift first. Kept: {first} on `{SHIFTED}` in percent of that on `{PLAIN}`.",
+        f"Best under shift first, lines without a loss last. Kept: {first} on `{SHIFTED}` in percent of `{PLAIN}`.",
+        _of_evidence(table, first),
+        _of_cost(table),
+        _of_size(table),
         _selection(plain),
         _spread([line for pair in table.pairs for line in (pair.plain, pair.shifted) if line], plain),
         _users_of_both(table),
@@ -59,6 +64,60 @@ def of_shift(table: Robustness) -> str:
         _training([line for pair in table.pairs for line in (pair.plain, pair.shifted) if line]),
     ]
     return " ".join(filter(None, sentences))
+
+
+def _of_evidence(table: Robustness, first: str) -> str:
+    if table.evidence is None:
+        return f"{first} of single users is not stored of these runs, so no gain has an interval."
+    if not any(one.contrasts for one in table.evidence.by_test.values()):
+        return ""
+    return (
+        f"With a gain its 95 % interval ({RESAMPLES:,} bootstrap resamples of the users); ≈: within noise, not "
+        "significant (paired t over users, Holm over the lines) or less than the standard deviation over seeds. "
+        "Beats: the lines that are significantly worse (the same test, Holm over all pairs)."
+    )
+
+
+def _of_cost(table: Robustness) -> str:
+    if not any(pair.on_front is not None for pair in table.pairs):
+        return ""
+    return (
+        f"On `{PLAIN}`, tail: NDCG of the items that are not among the 20 % most popular; ARP×: popularity of lists "
+        "over that of the most popular ones possible; Gini: 0 if all items are recommended alike. Front: no other line "
+        "is as good in all of NDCG on both tests, tail and Gini."
+    )
+
+
+def _of_size(table: Robustness) -> str:
+    """Return how far the tests are from train."""
+    sizes = [f"{tv:.3f} and {_nats(kl)} (`{test}`)" for test, (tv, kl) in table.sizes().items()]
+    if not sizes:
+        return ""
+    return (
+        "Size of the shift from train, total variation and KL divergence of the items' distribution: "
+        f"{', '.join(sizes)}."
+    )
+
+
+def _nats(value: float) -> str:
+    return "infinite" if math.isinf(value) else f"{value:.3f} nats"
+
+
+def of_budget(lines: Iterable[Line]) -> list[str]:
+    """Return a warning if losses on one backbone were given different numbers of configurations."""
+    found = []
+    by_backbone: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.has_loss:
+            by_backbone.setdefault(line.choice.backbone.name, []).append(line)
+    for backbone, same in by_backbone.items():
+        least, most = (choose(same, key=lambda line: line.choice.tried) for choose in (min, max))
+        if least.choice.tried != most.choice.tried:
+            found.append(
+                f"Budgets differ on {backbone}: {least.choice.loss.name} had {least.choice.tried} and "
+                f"{most.choice.loss.name} {most.choice.tried} configurations to choose from; more tries win by chance."
+            )
+    return found
 
 
 def of_groups(groups: Sequence[Group]) -> str:

@@ -10,8 +10,10 @@
     METRIC_mean, METRIC_sd, METRIC_gain_percent    for each metric asked for; gain over softmax with the same backbone
     users                          how many users the means are over
 
-With `--ood` two more kinds follow, `kept_percent` (shifted over plain, first metric) and `recall@K_groupN` (N = 1 the
-head), and every line is there for the test `iid` and for the test `popularity`. What there is not is left empty.
+With `--ood` more follow, and every line is there for the test `iid` and for the test `popularity`: `kept_percent`
+(shifted over plain, first metric), `gain_low_percent`, `gain_high_percent`, `p_holm` and `within_noise` of the gain in
+the first metric, `on_front`, the means of what is read beside the metrics (tail_ndcg@K and so on), and
+`recall@K_groupN` (N = 1 the head). What there is not is left empty.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from rankbench.evaluation.groups import GROUPS
+from rankbench.evaluation.metrics import AT
 from rankbench.params import show
 from rankbench.results.compare import Leaderboard, Line, Query
-from rankbench.results.compare_shift import Robustness
+from rankbench.results.compare_shift import Robustness, beside
 from rankbench.results.compare_tests import Group
 
 
@@ -36,7 +39,9 @@ def csv_of(boards: Iterable[Leaderboard], query: Query) -> str:
 def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
     """Return tables of robustness as CSV with a header."""
     K = query.metrics[0].K
-    columns = [*_columns(query), "kept_percent", *(f"recall@{K}_group{i}" for i in range(1, GROUPS + 1))]
+    more = beside(K or AT)
+    columns = [*_columns(query), "kept_percent", *_EVIDENCE, "on_front", *(f"{metric}_mean" for metric in more)]
+    columns = list(dict.fromkeys([*columns, *(f"recall@{K}_group{i}" for i in range(1, GROUPS + 1))]))
     rows = []
     for table in tables:
         for pair in table.pairs:
@@ -45,7 +50,10 @@ def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
                 (pair.shifted, table.shifted, pair.shifted_groups),
             ):
                 if line:
-                    rows.append({**_fields(line, board), "kept_percent": pair.kept, **_recalls(groups, K)})
+                    of_pair = {"kept_percent": pair.kept, "on_front": pair.on_front}
+                    means = {f"{m}_mean": line.scores[m].mean for m in more if m in line.scores}
+                    contrast = _contrast(table, line, board)
+                    rows.append({**_fields(line, board), **of_pair, **contrast, **means, **_recalls(groups, K)})
     return _written(columns, rows)
 
 
@@ -58,7 +66,7 @@ def _columns(query: Query) -> list[str]:
 def _fields(line: Line, board: Leaderboard) -> dict[str, Any]:
     scores = {
         f"{metric}_{what}": value
-        for metric, score in line.scores.items()
+        for metric, score in ((m, line.scores[m]) for m in board.query.metrics if line.scores)
         for what, value in (("mean", score.mean), ("sd", score.sd), ("gain_percent", score.gain))
     }
     return {
@@ -77,6 +85,16 @@ def _fields(line: Line, board: Leaderboard) -> dict[str, Any]:
         "users": board.users if line.scores else None,
         **scores,
     }
+
+
+_EVIDENCE = ("gain_low_percent", "gain_high_percent", "p_holm", "within_noise")
+
+
+def _contrast(table: Robustness, line: Line, board: Leaderboard) -> dict[str, Any]:
+    evidence = table.evidence.by_test.get(board.test) if table.evidence else None
+    found = evidence.contrasts.get(line.key) if evidence else None
+    values = (found.low, found.high, found.p_holm, found.within_noise) if found else (None,) * len(_EVIDENCE)
+    return dict(zip(_EVIDENCE, values, strict=True))
 
 
 def _recalls(groups: tuple[Group, ...], K: int) -> dict[str, float | None]:

@@ -15,9 +15,18 @@ With `--ood` a list of tables of robustness:
     dataset                    string
     one_model                  true if both tests measure the same models, false if they are two trainings
     plain, shifted             the leaderboards of the tests iid and popularity, as above, without `lines`
-    lines                      list of {kept_percent, plain, shifted}, best under shift first: null or a line each, with
+    shift                      {TEST: {total_variation, kl_nats}}: how far each test is from train; kl null if infinite
+    lines                      list, best under shift first and lines without a loss last, of {letter, kept_percent,
+                               on_front, gain_change, plain, shifted}: on_front null where not measured; gain_change
+                               null or {value, low, high}, the gain under shift less that in distribution, in points
+                               of percent; plain and shifted null or a line each, with
                                groups: list from head to tail of {items, relevant, hits, recall}, at the K of the first
                                metric, summed over the seeds
+                               against_softmax: null or {difference, low_percent, high_percent, effect_size, p, p_holm,
+                               p_wilcoxon, p_bootstrap, p_seeds, users, noise_percent, within_noise}, of the first
+                               metric, see `rankbench.results.evidence`
+                               beats: null, or the letters of the lines that are significantly worse
+                               and in scores also tail_ndcg, arp, arp_ratio and gini at that K, shift_tv and shift_kl
 
 A line:
 
@@ -41,12 +50,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rankbench.results.compare import Leaderboard, Line
-from rankbench.results.compare_shift import Robustness
+from rankbench.results.compare import Key, Leaderboard, Line
+from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Group
+from rankbench.results.evidence import Contrast
+from rankbench.results.paired import letters
 from rankbench.spec import Part
 
 
@@ -61,11 +72,15 @@ def json_of_shift(tables: Iterable[Robustness]) -> str:
 
 
 def _robustness(table: Robustness) -> dict[str, Any]:
+    letter = {pair.line.key: letters(i) for i, pair in enumerate(table.pairs)}
     lines = [
         {
+            "letter": letter[pair.line.key],
             "kept_percent": pair.kept,
-            "plain": pair.plain and {**_line(pair.plain), "groups": [_group(g) for g in pair.plain_groups]},
-            "shifted": pair.shifted and {**_line(pair.shifted), "groups": [_group(g) for g in pair.shifted_groups]},
+            "on_front": pair.on_front,
+            "gain_change": _change(table, pair),
+            "plain": pair.plain and _side(table, pair.plain, table.plain, pair.plain_groups, letter),
+            "shifted": pair.shifted and _side(table, pair.shifted, table.shifted, pair.shifted_groups, letter),
         }
         for pair in table.pairs
     ]
@@ -74,8 +89,33 @@ def _robustness(table: Robustness) -> dict[str, Any]:
         "one_model": table.one_model,
         "plain": _board(table.plain),
         "shifted": _board(table.shifted),
+        "shift": {test: {"total_variation": tv, "kl_nats": finite(kl)} for test, (tv, kl) in table.sizes().items()},
         "lines": lines,
     }
+
+
+def _change(table: Robustness, pair: Pair) -> dict[str, Any] | None:
+    found = table.evidence.change.get(pair.line.key) if table.evidence else None
+    return {name: finite(value) for name, value in vars(found).items()} if found else None
+
+
+def _side(
+    table: Robustness, line: Line, board: Leaderboard, groups: Iterable[Group], letter: Mapping[Key, str]
+) -> dict[str, Any]:
+    evidence = table.evidence.by_test.get(board.test) if table.evidence else None
+    contrast = evidence.contrasts.get(line.key) if evidence else None
+    beaten = evidence.beats.get(line.key, ()) if evidence else ()
+    return {
+        **_line(line),
+        "groups": [_group(group) for group in groups],
+        "against_softmax": _contrast(contrast) if contrast else None,
+        "beats": sorted(letter[key] for key in beaten) if evidence else None,
+    }
+
+
+def _contrast(found: Contrast) -> dict[str, Any]:
+    named = {"low": "low_percent", "high": "high_percent", "effect": "effect_size", "noise": "noise_percent"}
+    return {named.get(name, name): finite(value) for name, value in vars(found).items()}
 
 
 def _board(board: Leaderboard) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _SPECIAL = {
     "–": "--",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "≈": r"$\approx$",
     "Δ": r"$\Delta$",
     **{"α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "λ": r"$\lambda$", "τ": r"$\tau$"},
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rankbench.report import captions
-from rankbench.report.leaderboard import budget_cells, gain_cell, loss_cell, score_cell
-from rankbench.report.table import Cell, Column, Table, mark_best, number, percent
-from rankbench.results.compare import PLAIN, SHIFTED, Leaderboard, Line
+from rankbench.report.shift_table import name_of, table_of_both
+from rankbench.report.table import Cell, Column, Table, mark_best, number
+from rankbench.results.compare import Leaderboard, Line
 from rankbench.results.compare_shift import Pair, Robustness
-from rankbench.results.compare_tests import Group, Metric
+from rankbench.results.compare_tests import Group
 
 
 def tables_of(table: Robustness) -> tuple[Table, ...]:
@@ -17,7 +17,7 @@ def tables_of(table: Robustness) -> tuple[Table, ...]:
     plain = [(pair, pair.plain, pair.plain_groups) for pair in table.pairs]
     shifted = [(pair, pair.shifted, pair.shifted_groups) for pair in table.pairs]
     by_group = [_groups(table, table.plain, plain), _groups(table, table.shifted, shifted)]
-    return (_both(table), *_captioned_once([found for found in by_group if found]))
+    return (table_of_both(table), *_captioned_once([found for found in by_group if found]))
 
 
 def _captioned_once(tables: list[Table]) -> list[Table]:
@@ -27,39 +27,6 @@ def _captioned_once(tables: list[Table]) -> list[Table]:
         replace(table, caption="") if table.caption == caption else table
         for table, caption in zip(tables, following, strict=True)
     ]
-
-
-def _both(table: Robustness) -> Table:
-    metrics = table.plain.query.metrics
-    lines = [line for pair in table.pairs for line in (pair.plain, pair.shifted) if line]
-    differing = captions.varying(lines)
-    rows = [
-        (
-            _loss(pair, differing),
-            Cell(_both_ways(pair, [line.backbone for line in (pair.plain, pair.shifted) if line])),
-            *_side(pair.plain, metrics),
-            *_side(pair.shifted, metrics),
-            percent(pair.kept),
-            *budget_cells(line for line in (pair.plain, pair.shifted) if line),
-        )
-        for pair in table.pairs
-    ]
-    columns = (
-        Column("loss", number=False),
-        Column("backbone", number=False),
-        *_side_columns(PLAIN, metrics),
-        *_side_columns(SHIFTED, metrics),
-        Column("kept"),
-        Column("seeds", spare=1),
-        Column("tried", spare=2),
-    )
-    return Table(
-        title=f"{_name(table)}: tests {PLAIN} and {SHIFTED}",
-        columns=columns,
-        rows=mark_best(rows),
-        caption=captions.of_shift(table),
-        notes=_notes(table),
-    )
 
 
 def _groups(
@@ -80,7 +47,7 @@ def _groups(
         *map(Column, names),
     )
     return Table(
-        title=f"{_name(table)}, test {board.test}: Recall@{board.query.metrics[0].K} by popularity of the item",
+        title=f"{name_of(table)}, test {board.test}: Recall@{board.query.metrics[0].K} by popularity of the item",
         columns=columns,
         rows=mark_best(rows),
         caption=captions.of_groups(groups),
@@ -89,42 +56,3 @@ def _groups(
 
 def _nothing(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return tuple(Group(group.items, 0, 0) for group in groups)
-
-
-def _side(line: Line | None, metrics: tuple[Metric, ...]) -> tuple[Cell, ...]:
-    first, *others = metrics
-    return score_cell(line, first), gain_cell(line, first), *(score_cell(line, metric) for metric in others)
-
-
-def _side_columns(test: str, metrics: tuple[Metric, ...]) -> tuple[Column, ...]:
-    first, *others = metrics
-    return (
-        Column(captions.title_of(first), above=test),
-        Column("gain", above=test),
-        *(Column(captions.title_of(metric), above=test, spare=2 + i) for i, metric in enumerate(others, start=1)),
-    )
-
-
-def _loss(pair: Pair, differing: set[str]) -> Cell:
-    lines = [line for line in (pair.plain, pair.shifted) if line]
-    cells = [loss_cell(line, differing) for line in lines]
-    details = dict.fromkeys(cell.detail for cell in cells)
-    return Cell(_both_ways(pair, [cell.text for cell in cells]), detail=" | ".join(filter(None, details)))
-
-
-def _both_ways(pair: Pair, labels: list[str]) -> str:
-    """Return the label, or both of them where the two trainings chose different parameters."""
-    return " | ".join(dict.fromkeys(labels))
-
-
-def _name(table: Robustness) -> str:
-    protocols = dict.fromkeys((table.plain.protocol, table.shifted.protocol))
-    return f"{table.plain.dataset}, split{'s' if len(protocols) > 1 else ''} {' and '.join(protocols)}"
-
-
-def _notes(table: Robustness) -> tuple[str, ...]:
-    plain = captions.notes_on((pair.plain for pair in table.pairs if pair.plain), table.plain)
-    shifted = captions.notes_on((pair.shifted for pair in table.pairs if pair.shifted), table.shifted)
-    if table.one_model:
-        return tuple(plain)
-    return (*(f"Split {PLAIN}: {note}" for note in plain), *(f"Split {SHIFTED}: {note}" for note in shifted))

@@ -19,6 +19,7 @@ class Cell:
         detail: a less important second part.
         value: what decides which cell of the column is best; None if it takes no part.
         best, second: whether it is the best, or the next best.
+        faint: whether it is to be read past, as what is within noise.
     """
 
     text: str = NOTHING
@@ -27,6 +28,7 @@ class Cell:
     value: float | None = None
     best: bool = False
     second: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)

@@ -123,16 +123,25 @@ def test_both_tests_side_by_side(shift):
     both, plain, shifted = tables_of(shift)
     assert [column.heading for column in both.columns] == [
         "loss", "backbone", "iid NDCG@20", "iid gain", "iid Recall@20", "popularity NDCG@20", "popularity gain",
-        "popularity Recall@20", "kept", "seeds", "tried",
+        "popularity Recall@20", "kept", "iid tail@20", "iid ARP×", "iid Gini", "front", "line", "iid beats",
+        "popularity beats", "seeds", "tried",
     ]  # fmt: skip
     assert [[cell.text for cell in row] for row in both.rows] == [
-        ["softmax", "mf", "0.2000", "-", "0.5000", "0.1000", "-", "0.5000", "50.0%", "2", "1"],
-        ["dsl:tau=0.2", "mf", "0.2500", "+25.0%", "0.2500", "0.0250", "-75.0%", "0.2500", "10.0%", "2", "2"],
-        ["bpr", "mf", "diverged", "-", "diverged", "diverged", "-", "diverged", "-", "1", "1"],
+        ["softmax", "mf", "0.2000", "-", "0.5000", "0.1000", "-", "0.5000", "50.0%", "0.1000", "0.5000", "0.5000",
+         "yes", "a", "none", "b", "2", "1"],
+        ["dsl:tau=0.2", "mf", "0.2500", "+25.0% ≈", "0.2500", "0.0250", "-75.0%", "0.2500", "10.0%", "0.1250", "0.5000",
+         "0.5000", "yes", "b", "a", "none", "2", "2"],
+        ["bpr", "mf", "diverged", "-", "diverged", "diverged", "-", "diverged", "-", "-", "-", "-", "-", "c", "-", "-",
+         "1", "1"],
+    ]  # fmt: skip
+    assert [(cell.detail, cell.faint) for cell in both.rows[1][3:7:3]] == [
+        ("[25.0,25.0]", True),
+        ("[-75.0,-75.0]", False),
     ]
-    best = [[cell.best for cell in row] for row in both.rows]
-    assert best[0] == [False, False, False, False, True, True, False, True, True, False, False]
-    assert best[1] == [False, False, True, False, False, False, False, False, False, False, False]
+    assert "0.125 and 0.062 nats (`iid`)" in both.caption
+    best = [[cell.best for cell in row][:9] for row in both.rows]
+    assert best[0] == [False, False, False, False, True, True, False, True, True]
+    assert best[1] == [False, False, True, False, False, False, False, False, False]
     assert "One model measured on two tests of split shift" in both.caption
     for table, test in ((plain, "iid"), (shifted, "popularity")):
         assert table.title == f"shop, split shift, test {test}: Recall@20 by popularity of the item"
@@ -156,7 +165,8 @@ def test_two_trainings_show_both_choices_and_the_caption_says_so(tmp_path):
     both, *_ = tables_of(table)
     assert both.title == "shop, splits iid and popularity: tests iid and popularity"
     assert [cell.text for cell in both.rows[0]] == [
-        "dsl:tau=0.1 | dsl:tau=0.2", "mf", "0.1000", "-", "0.0000", "0.2000", "-", "0.0000", "200.0%", "2/1", "2",
+        "dsl:tau=0.1 | dsl:tau=0.2", "mf", "0.1000", "-", "0.0000", "0.2000", "-", "0.0000", "200.0%", "0.0500",
+        "0.5000", "0.5000", "yes", "a", "none", "b", "2/1", "2",
     ]  # fmt: skip
     assert [cell.text for cell in both.rows[1]][2:9] == ["-", "-", "-", "0.0100", "-", "0.0000", "-"]
     assert "Two trainings" in both.caption
@@ -215,7 +225,8 @@ def test_json_of_leaderboards(board):
 
 def test_json_of_both_tests(shift):
     (content,) = json.loads(json_of_shift([shift]))
-    assert set(content) == {"dataset", "one_model", "plain", "shifted", "lines"}
+    assert set(content) == {"dataset", "one_model", "plain", "shifted", "shift", "lines"}
+    assert content["shift"]["iid"] == {"total_variation": 0.125, "kl_nats": 0.0625}
     assert (content["plain"]["test"], content["shifted"]["test"]) == ("iid", "popularity")
     softmax = content["lines"][0]
     assert softmax["kept_percent"] == 50
@@ -223,3 +234,10 @@ def test_json_of_both_tests(shift):
     assert softmax["shifted"]["scores"]["ndcg@20"]["mean"] == 0.1
     assert softmax["plain"]["groups"][0] == {"items": 1, "relevant": 20, "hits": 8, "recall": 0.4}
     assert content["lines"][2]["plain"]["groups"] == []
+    dsl = content["lines"][1]
+    assert (softmax["letter"], softmax["plain"]["against_softmax"], softmax["plain"]["beats"]) == ("a", None, [])
+    assert (dsl["letter"], dsl["shifted"]["beats"], softmax["shifted"]["beats"]) == ("b", [], ["b"])
+    against = dsl["plain"]["against_softmax"]
+    assert (against["low_percent"], against["within_noise"], against["users"]) == (pytest.approx(25), True, 4)
+    assert dsl["gain_change"]["value"] == pytest.approx(-100)
+    assert dsl["plain"]["scores"]["gini@20"]["mean"] == 0.5
