@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 from typing import Any
 
@@ -108,7 +109,7 @@ def group_recall(runs: Iterable[Run], test: str, K: int, select: str, convention
     """Return the popularity groups of a test set, from head to tail, hits and relevant items summed over the runs."""
     sums: dict[int, Group] = {}
     for run in runs:
-        rows = [r for r in _rows(run.stored, "groups", select, convention) if (r["test"], r["k"]) == (test, K)]
+        rows = [r for r in _group_rows(run.stored, select, convention) if (r["test"], r["k"]) == (test, K)]
         if sorted(row["group"] for row in rows) != list(range(GROUPS)):
             raise DamagedRunError(run.stored.path, f"groups.parquet does not hold each popularity group of {test} once")
         for row in rows:
@@ -127,7 +128,8 @@ class _OnTest:
 
 def _of_run(stored: StoredRun, metrics: tuple[Metric, ...], select: str, convention: str) -> dict[str, _OnTest]:
     found: dict[str, _OnTest] = {}
-    for row in _rows(stored, "metrics", select, convention):
+    names = pa.array({metric.name for metric in metrics} | set(METRICS))
+    for row in _rows(stored, "metrics", select, convention, pc.field("metric").isin(names)):
         metric = Metric(row["metric"], row["k"])
         on_test = found.setdefault(row["test"], _OnTest({}, row["users"]))
         if metric not in metrics:
@@ -152,17 +154,24 @@ def _score(values: list[float]) -> Score:
     return Score(fmean(values), (stdev(values) if known else math.nan) if len(values) > 1 else None)
 
 
-def _rows(stored: StoredRun, name: str, select: str, convention: str) -> list[dict[str, Any]]:
+@lru_cache(maxsize=16)
+def _group_rows(stored: StoredRun, select: str, convention: str) -> list[dict[str, Any]]:
+    """Return the rows of the groups of a run: both tests of a line ask for them, one after the other."""
+    return _rows(stored, "groups", select, convention)
+
+
+def _rows(
+    stored: StoredRun, name: str, select: str, convention: str, also: pc.Expression | None = None
+) -> list[dict[str, Any]]:
     """Return the rows of a table measured at the epoch that `select` chose, under a convention."""
     table = stored.table(name)
     if absent := [column for column in _COLUMNS[name] if column not in table.schema.names]:
         raise _lacking(stored, f"the column {absent[0]} of {name}.parquet")
     if strange := [column for column in _KEY if not pa.types.is_string(table.schema.field(column).type)]:
         raise DamagedRunError(stored.path, f"the column {strange[0]} of {name}.parquet is no text")
+    chosen = (pc.field("selected_by") == select) & (pc.field("convention") == convention)
     try:
-        rows: list[dict[str, Any]] = table.filter(
-            (pc.field("selected_by") == select) & (pc.field("convention") == convention)
-        ).to_pylist()
+        rows: list[dict[str, Any]] = table.filter(chosen if also is None else chosen & also).to_pylist()
     except pa.ArrowException as error:
         raise _lacking(stored, f"columns ({error})") from error
     if not rows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from rankbench.results.bootstrap import interval, p_value, resampled_sums
 from rankbench.results.compare import Key, Leaderboard, Line
 from rankbench.results.compare_tests import Metric
 from rankbench.results.paired import effect_size, holm, t_test, t_test_of, wilcoxon
-from rankbench.results.per_user import is_kept, user_values
+from rankbench.results.per_user import Place, is_kept, user_values
 from rankbench.results.store import DamagedRunError
 
 Floats = NDArray[np.float64]
@@ -105,7 +106,8 @@ def evidences(boards: Sequence[Leaderboard]) -> Evidences | None:
     """
     if not any(line.scores for board in boards for line in board.lines) or not all(map(has_users, boards)):
         return None
-    tests = [_read(board) for board in boards]
+    users = _users_of_runs(boards)
+    tests = [_read(board, users) for board in boards]
     everyone = np.unique(np.concatenate([test.users for test in tests]))  # (n,)
     sums = _resampled(tests, everyone)
     found = {board.test: _evidence(board, test, s) for board, test, s in zip(boards, tests, sums, strict=True)}
@@ -127,36 +129,67 @@ class _Test:
         places = [j for j, line in enumerate(self.lines) if line.key == key and j != i]
         return places[0] if places else None
 
+    def against_baseline(self) -> Floats:
+        """Return the values (m, n) less those of softmax, where there is one: what is the same stays exactly 0."""
+        found = self.values.copy()  # (m, n)
+        for i in range(len(self.lines)):
+            if (j := self.baseline(i)) is not None:
+                found[i] -= self.values[j]
+        return found
 
-def _read(board: Leaderboard) -> _Test:
-    query = board.query
-    name, place = str(query.metrics[0]), (query.select, query.convention, board.test)
+
+Users = Mapping[Path, Mapping[Place, tuple[NDArray[np.int64], Mapping[str, Floats]]]]
+
+
+def _gains(means: Floats, i: int, j: int) -> Floats:
+    """Return the resampled gains (R,) of line i over line j in percent, from the means of `against_baseline`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gains: Floats = 100 * means[:, i] / means[:, j]
+    return gains
+
+
+def _lines_of(board: Leaderboard) -> list[Line]:
+    """Return the lines with numbers, and each softmax that they are compared with."""
     shown = {line.key for line in board.lines}
-    lines = [line for line in (*board.lines, *(b for b in board.baselines if b.key not in shown)) if line.scores]
+    return [line for line in (*board.lines, *(b for b in board.baselines if b.key not in shown)) if line.scores]
+
+
+def _place(board: Leaderboard) -> Place:
+    return board.query.select, board.query.convention, board.test
+
+
+def _users_of_runs(boards: Sequence[Leaderboard]) -> Users:
+    """Return the values of the users of every run on all tests; each file is opened once."""
+    runs = {run.stored.path: run.stored for board in boards for line in _lines_of(board) for run in line.choice.runs}
+    name, places = str(boards[0].query.metrics[0]), [_place(board) for board in boards]
+    return {path: user_values(stored, [name], places) for path, stored in runs.items()}
+
+
+def _read(board: Leaderboard, found: Users) -> _Test:
+    name, lines = str(board.query.metrics[0]), _lines_of(board)
     users: NDArray[np.int64] | None = None
     values, seeds = [], []
     for line in lines:
-        total, means = np.zeros(0), {}
+        of_runs = []
         for run in line.choice.runs:
-            own, of_run = user_values(run.stored, [name], [place])[place]
+            own, of_run = found[run.stored.path][_place(board)]
             users = own if users is None else users
             if not np.array_equal(users, own):
                 raise DamagedRunError(run.stored.path, f"its users of the test {board.test} are not those of others")
-            total = of_run[name] + (total if len(total) else 0)  # (n,)
-            means[run.seed] = float(of_run[name].mean())
-        values.append(total / len(line.choice.runs))
-        seeds.append(means)
+            of_runs.append(of_run[name])
+        values.append(np.mean(of_runs, axis=0))
+        seeds.append({run.seed: float(v.mean()) for run, v in zip(line.choice.runs, of_runs, strict=True)})
     stacked = np.stack(values) if values else np.zeros((0, 0))  # (m, n)
     return _Test(np.zeros(0, np.int64) if users is None else users, tuple(lines), stacked, tuple(seeds))
 
 
 def _resampled(tests: Sequence[_Test], everyone: NDArray[np.int64]) -> list[Floats]:
-    """Return the resampled means (R, m) of the lines of each test, all from the same users drawn."""
+    """Return the resampled means (R, m) of `against_baseline` of each test, all from the same users drawn."""
     columns = []
     for test in tests:
         block = np.zeros((len(everyone), len(test.lines) + 1))  # (n, m + 1) the last one counts who is there
         place = np.searchsorted(everyone, test.users)  # (n',)
-        block[place, :-1] = np.nan_to_num(test.values.T)
+        block[place, :-1] = np.nan_to_num(test.against_baseline().T)
         block[place, -1] = 1
         columns.append(block)
     sums = resampled_sums(np.concatenate(columns, axis=1))  # (R, all)
@@ -193,8 +226,7 @@ def _real(contrast: Contrast, p: float, gain: float | None) -> bool:
 def _contrast(test: _Test, metric: Metric, means: Floats, i: int, j: int) -> Contrast:
     difference = test.values[i] - test.values[j]  # (n,)
     score, base = test.lines[i].scores[metric], test.lines[j].scores[metric]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gain = 100 * (means[:, i] / means[:, j] - 1)  # (R,)
+    gain = _gains(means, i, j)  # (R,)
     shared = sorted(test.seeds[i].keys() & test.seeds[j].keys())
     spreads = [one.sd for one in (score, base) if one.sd is not None]
     return Contrast(
@@ -229,13 +261,14 @@ def _changes(tests: Sequence[_Test], means: Sequence[Floats]) -> dict[Key, Inter
     place = {line.key: i for i, line in enumerate(tests[1].lines)}
     found = {}
     for i, line in enumerate(tests[0].lines):
-        pairs = [(i, tests[0].baseline(i))]
         if line.key not in place:
             continue
-        pairs.append((place[line.key], tests[1].baseline(place[line.key])))
-        if pairs[0][1] is None or pairs[1][1] is None:
+        of = (i, place[line.key])
+        base = [test.baseline(a) for test, a in zip(tests, of, strict=True)]
+        if base[0] is None or base[1] is None:
             continue
-        resampled = [100 * (m[:, a] / m[:, b] - 1) for m, (a, b) in zip(means, pairs, strict=True)]  # (R,) each
+        pairs = ((of[0], base[0]), (of[1], base[1]))
+        resampled = [_gains(m, a, b) for m, (a, b) in zip(means, pairs, strict=True)]  # (R,) each
         values = [100 * (t.values[a].mean() / t.values[b].mean() - 1) for t, (a, b) in zip(tests, pairs, strict=True)]
         found[line.key] = Interval(float(values[1] - values[0]), *interval(resampled[1] - resampled[0]))
     return found

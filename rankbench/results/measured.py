@@ -1,4 +1,4 @@
-"""What is written of the evaluations of a run: tables with a row group for each test that was measured.
+"""What is written of the evaluations of a run; `users` and `items` have a row group for each test that was measured.
 
     metrics      metric, k, value, users: means, and how many users they are over; k is 0 for what has no cut-off
     users        user, relevant (test items), first_hit (its rank, 0 for none in 100), ndcg@K and recall@K for every K;
@@ -55,7 +55,7 @@ _COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = {
 
 
 def tables_of(evaluations: Mapping[Measured, Evaluation]) -> dict[str, pa.Table]:
-    """Return all tables of the evaluations of a run, each with a chunk for every evaluation."""
+    """Return all tables of the evaluations of a run, the long ones with a chunk for every evaluation."""
     return {name: _table(name, evaluations) for name in _COLUMNS}
 
 
@@ -68,7 +68,8 @@ def _table(name: str, evaluations: Mapping[Measured, Evaluation]) -> pa.Table:
         keys = {key: [value] * length for key, value in zip(KEYS, measured, strict=True)}
         filled = {column: pa.array(values, from_pandas=True) for column, values in {**keys, **columns}.items()}
         chunks.append(pa.table(filled).cast(schema))
-    return pa.concat_tables(chunks) if chunks else schema.empty_table()
+    table = pa.concat_tables(chunks) if chunks else schema.empty_table()
+    return table if name in ("users", "items") else table.combine_chunks()
 
 
 def _metrics(found: Evaluation) -> dict[str, Any]:

@@ -11,7 +11,7 @@
     RUNS/<dataset>/<protocol>/.tmp-<run id>/    a run being made: its checkpoint
     RUNS/.locks/<run id>.lock                   held by the process that makes the run
 
-Tables are compressed by zstd; what was measured of one test is a row group of its own, so that it can be read alone.
+Tables are compressed by zstd; users and items of a test are a row group of their own, so that they can be read alone.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class StoredRun:
     def table(self, name: str) -> pa.Table:
         """Return one of `tables`."""
         try:
-            return pq.read_table(self.path / f"{name}.parquet", page_checksum_verification=True)
+            with pq.ParquetFile(self.path / f"{name}.parquet", page_checksum_verification=True) as file:
+                return file.read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(f"{name}.parquet", error) from error
 

@@ -201,7 +201,7 @@ def test_json_of_leaderboards(board):
         "protocol": "shift",
         "test": "iid",
         "digest": DIGEST,
-        "numbers": 3,
+        "numbers": NUMBERS,
         "selected_by": "iid",
         "convention": "standard",
         "metrics": ["ndcg@20", "recall@20"],
