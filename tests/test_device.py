@@ -5,11 +5,14 @@ import os
 import pytest
 import torch
 
-from rankbench import device
+from rankbench import device, runner
 from rankbench.device import GIB, device_of, explained, free_memory, in_gib, require_memory, set_deterministic
 from rankbench.errors import UserError
+from rankbench.plan import Request, plan
+from rankbench.results.store import Store
 from rankbench.spec import TrainSpec
 from rankbench.training.memory import bytes_of
+from toy import random_split
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -81,3 +84,31 @@ def test_sums_in_a_fixed_order_are_asked_of_torch_too(monkeypatch):
     set_deterministic(False)
     assert not device.deterministic()
     assert asked == [True, False]
+
+
+def test_a_run_that_finds_no_memory_leaves_the_store_whole_and_the_others_go_on(two_gib_free, tmp_path, monkeypatch):
+    jobs = plan(Request("softmax,bpr", "mf", [0]), [random_split()])
+    store = Store(tmp_path / "runs")
+
+    def no_memory(job, where, checkpoint):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        yield
+
+    monkeypatch.setattr(runner, "_train", no_memory)
+    events = list(runner.run_all(jobs, store, CUDA))
+    assert [type(event) for event in events] == [runner.Started, runner.Failed] * 2
+    assert "ran out of memory" in str(events[1].error)
+    assert not list(store.runs())
+
+
+def test_a_device_that_is_lost_ends_the_command(two_gib_free, tmp_path, monkeypatch):
+    jobs = plan(Request("softmax,bpr", "mf", [0]), [random_split()])
+
+    def lost(*given):
+        raise RuntimeError("CUDA error: unspecified launch failure")
+        yield
+
+    monkeypatch.setattr(runner, "_train", lost)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda where: next(lost()))
+    with pytest.raises(UserError, match="What is finished is kept"):
+        list(runner.run_all(jobs, Store(tmp_path / "runs"), CUDA))
