@@ -97,3 +97,15 @@ def test_keys_that_follow():
         bits = hashing.bits_on(torch.device("cpu"), number)
         assert hashing.unsigned(hashing.next_key(bits)) == hashing.next_key(number)
         assert hashing.unsigned(bits) == number
+
+
+@pytest.mark.parametrize("first", KEYS)
+def test_keys_of_several_streams(first):
+    """With numbers, with bits, and with a counter on a device; the last counter of a key is such a stream."""
+    there = hashing.bits_on(torch.device("cpu"), first)
+    for which in (0, 5, 10**6):
+        expected = hashing.derived(first, which)
+        assert hashing.unsigned(hashing.derived(there, which)) == expected
+        assert hashing.unsigned(hashing.derived(there, torch.tensor(which))) == expected
+        assert hashing.unsigned(hashing.derived(first, torch.tensor(which))) == expected
+    assert hashing.derived(key(1, "backbone", 2), 3) == key(1, "backbone", 2, 3)

@@ -26,7 +26,8 @@ class Batch:
     Args:
         user: (B,) int64, the users of the batch.
         pos: (B,) int64, a positive of each: that of the example, or one drawn where the loss sees lists.
-        key: of the step's random numbers, for `rankbench.randomness`; a function of seed, epoch and batch.
+        key: of the step's random numbers, for `rankbench.randomness`; a function of seed, epoch and batch. With
+            `key_on_device` it may be the key's bits as a tensor () int64, for `rankbench.sampling.hashing`.
     """
 
     user: Tensor
@@ -45,6 +46,7 @@ class Backbone(Configurable, nn.Module, ABC):
         paper: the source.
         folds_in: whether users that `bind` did not see are scored, too, from their items (`Split.inputs`).
         trains_with_loss: whether a loss is needed; False for those that are `LossFree`.
+        key_on_device: whether `Batch.key` may be a tensor, so that a GPU can capture a step that draws random numbers.
         recipe: the `TrainSpec` values that the backbone is trained with, whatever the loss's, unless others are asked
             for.
     """
@@ -52,6 +54,7 @@ class Backbone(Configurable, nn.Module, ABC):
     paper: ClassVar[str] = ""
     folds_in: ClassVar[bool] = False
     trains_with_loss: ClassVar[bool] = True
+    key_on_device: ClassVar[bool] = False
     recipe: ClassVar[Mapping[str, Value]] = {}
 
     def __init__(self, **values: Value) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from rankbench.parallel import over_rows
-from rankbench.randomness import FIRST, GOLDEN, SECOND, mix
-from rankbench.sampling.hashing import high_and_low_bits
+from rankbench.randomness import FIRST, GOLDEN, SECOND
+from rankbench.sampling.hashing import Key, high_and_low_bits, unsigned
 
 _GOLDEN, _FIRST, _SECOND = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
@@ -20,12 +20,7 @@ _LEAST = 1e-12
 """Least norm to divide by, as in `torch.nn.functional.normalize`."""
 
 
-def derived(key: int, which: int) -> int:
-    """Return the key of one of several streams that follow from a key, such as those of the layers of a step."""
-    return mix((key + GOLDEN * (which + 1)) & ((1 << 64) - 1))
-
-
-def perturbed(vec: Tensor, epsilon: float, key: int, signs: str = "own") -> Tensor:
+def perturbed(vec: Tensor, epsilon: float, key: Key, signs: str = "own") -> Tensor:
     r"""Return vectors moved by noise of length epsilon; the gradient is handed on as it is.
 
     $e + \mathrm{sign}(e) \odot \epsilon\, r / |r|$ with r uniform on (0, 1) in each dimension, so that every vector
@@ -41,16 +36,16 @@ def perturbed(vec: Tensor, epsilon: float, key: int, signs: str = "own") -> Tens
     return vec + torch.sign(vec.detach()).mul_(drawn).mul_(epsilon)  # (n, d)
 
 
-def directions(key: int, like: Tensor, signs: str) -> Tensor:
+def directions(key: Key, like: Tensor, signs: str) -> Tensor:
     """Return vectors (n, d) of length 1, of positive numbers for signs "own", of any for "any"."""
     if like.device.type != "cpu":
         return directions_by_torch(key, like, signs)  # (n, d)
     out = torch.empty_like(like, requires_grad=False)  # (n, d)
-    over_rows(_directions, len(out), np.uint64(key), signs == "any", out.numpy())
+    over_rows(_directions, len(out), unsigned(key), signs == "any", out.numpy())
     return out
 
 
-def directions_by_torch(key: int, like: Tensor, signs: str) -> Tensor:
+def directions_by_torch(key: Key, like: Tensor, signs: str) -> Tensor:
     """Return what `directions` does, computed by torch on any device."""
     high, low = high_and_low_bits(key, torch.arange(len(like), device=like.device), like.shape[1])  # (n, d) each
     drawn = (high.double() + 0.5) * _UNIT  # (n, d)
@@ -60,16 +55,16 @@ def directions_by_torch(key: int, like: Tensor, signs: str) -> Tensor:
     return normalize(drawn, dim=1).to(like.dtype)  # (n, d)
 
 
-def dropped(vec: Tensor, rate: float, key: int) -> Tensor:
+def dropped(vec: Tensor, rate: float, key: Key) -> Tensor:
     """Return the vectors (n, d) with each number set to 0 with probability `rate`, the others divided by 1 - rate."""
     if vec.device.type != "cpu":
         return vec * kept_by_torch(vec, rate, key)  # (n, d)
     kept = torch.empty_like(vec, requires_grad=False)  # (n, d)
-    over_rows(_kept, len(vec), np.uint64(key), rate, kept.numpy())
+    over_rows(_kept, len(vec), unsigned(key), rate, kept.numpy())
     return vec * kept  # (n, d)
 
 
-def kept_by_torch(like: Tensor, rate: float, key: int) -> Tensor:
+def kept_by_torch(like: Tensor, rate: float, key: Key) -> Tensor:
     """Return what `dropped` multiplies with (n, d), computed by torch on any device."""
     high, _ = high_and_low_bits(key, torch.arange(len(like), device=like.device), like.shape[1])  # (n, d)
     return ((high.double() + 0.5) * _UNIT >= rate).to(like.dtype) / (1 - rate)  # (n, d)

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from rankbench.backbones import Backbone, Batch, initial, param
-from rankbench.backbones._noise import derived, dropped
+from rankbench.backbones._noise import dropped
 from rankbench.data.interactions import Interactions
+from rankbench.sampling.hashing import Key, derived
 from rankbench.scoring.unit import unit
 from rankbench.sparse import Graph
 
@@ -27,6 +28,7 @@ class NGCF(Backbone):
     """
 
     paper = "Wang et al., SIGIR 2019, arXiv 1905.08108"
+    key_on_device = True
 
     layers: int = param(3, "propagation steps, L", at_least=1, grid=(1, 2, 3))
     dropout: float = param(0.1, "message dropout", at_least=0, below=1, grid=(0.0, 0.1))
@@ -48,7 +50,7 @@ class NGCF(Backbone):
         """Return the concatenated layers with dropout, and no penalty."""
         return *self._propagated(batch.key), None
 
-    def _propagated(self, key: int | None) -> tuple[Tensor, Tensor]:
+    def _propagated(self, key: Key | None) -> tuple[Tensor, Tensor]:
         layer = torch.cat([self.user, self.item])  # (U + I, d)
         every = [layer]
         for number, (of_sum, of_product) in enumerate(zip(self.of_sum, self.of_product, strict=True)):

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from rankbench.backbones import Backbone, Batch, initial, param
 from rankbench.backbones._contrast import contrast
-from rankbench.backbones._noise import derived, perturbed
+from rankbench.backbones._noise import perturbed
 from rankbench.data.interactions import Interactions
+from rankbench.sampling.hashing import Key, derived
 from rankbench.sparse import Graph
 
 
@@ -31,6 +32,7 @@ class SimGCL(Backbone):
     """
 
     paper = "Yu et al., SIGIR 2022, arXiv 2112.08679"
+    key_on_device = True
 
     layers: int = param(3, "propagation steps, L", at_least=1, grid=(2, 3))
     noise: float = param(0.1, "length of the noise, epsilon", at_least=0, grid=(0.05, 0.1, 0.2))
@@ -54,7 +56,7 @@ class SimGCL(Backbone):
         term = contrast(one, other, batch, self.graph.n_users, self.tau, distinct=self.form == "paper")  # ()
         return *self(), self.weight * term
 
-    def view(self, key: int) -> Tensor:
+    def view(self, key: Key) -> Tensor:
         """Return the vectors (U + I, d) of a noisy propagation."""
         layer = torch.cat([self.user, self.item])  # (U + I, d)
         total = torch.zeros_like(layer)  # (U + I, d)

@@ -5,10 +5,11 @@ from torch import Tensor
 
 from rankbench.backbones import Backbone, Batch, initial, param
 from rankbench.backbones._contrast import contrast
-from rankbench.backbones._noise import derived, perturbed
+from rankbench.backbones._noise import perturbed
 from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.params import Value
+from rankbench.sampling.hashing import Key, derived
 from rankbench.sparse import Graph
 
 
@@ -33,6 +34,7 @@ class XSimGCL(Backbone):
     """
 
     paper = "Yu et al., TKDE 2023, arXiv 2209.02544"
+    key_on_device = True
 
     layers: int = param(3, "propagation steps, L", at_least=1, grid=(2, 3))
     contrast_layer: int = param(1, "layer to contrast with, l*", at_least=1)
@@ -67,7 +69,7 @@ class XSimGCL(Backbone):
         term = contrast(mean, other, batch, U, self.tau, distinct=self.form == "paper")  # ()
         return mean[:U], mean[U:], self.weight * term
 
-    def noisy_layers(self, key: int) -> list[Tensor]:
+    def noisy_layers(self, key: Key) -> list[Tensor]:
         """Return the layers 1 to L of a noisy propagation, (U + I, d) each."""
         every = [torch.cat([self.user, self.item])]  # (U + I, d)
         for number in range(self.layers):

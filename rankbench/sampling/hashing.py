@@ -12,6 +12,8 @@ from rankbench.randomness import FIRST, GOLDEN, SECOND, mix
 
 Key = int | Tensor
 
+_WHOLE = (1 << 64) - 1
+
 
 def high_bits(key: Key, row: Tensor, N: int) -> Tensor:
     """Return 32 random bits (B, N) int64 for each draw of each row (B,) int64, on the rows' device."""
@@ -29,6 +31,19 @@ def next_key(key: Key) -> Key:
     return mix(key) if isinstance(key, int) else _mix(key)
 
 
+def derived(key: Key, which: int | Tensor) -> Key:
+    """Return the key of one of several streams that follow from a key; with one more counter `randomness.key` does so.
+
+    A number if both are numbers, else the bits of the key, on the device of the one that is a tensor.
+    """
+    if isinstance(key, int) and isinstance(which, int):
+        return mix((key + GOLDEN * (which + 1)) & _WHOLE)
+    step = _wrap(GOLDEN * (which + 1) & _WHOLE) if isinstance(which, int) else _wrap(GOLDEN) * (which + 1)
+    state = step + _wrap(key) if isinstance(key, int) else key + step
+    assert isinstance(state, Tensor)
+    return _mix(state)
+
+
 def permutation(key: Tensor, n: int) -> Tensor:
     """Return the order (n,) int64 of `rankbench.randomness.permutation`, on the device of the key's bits."""
     hashed = _mix(key + _wrap(GOLDEN) * torch.arange(1, n + 1, device=key.device))  # (n,)
@@ -37,7 +52,7 @@ def permutation(key: Tensor, n: int) -> Tensor:
 
 def unsigned(key: Key) -> np.uint64:
     """Return a key as kernels for the CPU take it."""
-    return np.uint64(int(key) & ((1 << 64) - 1))
+    return np.uint64(int(key) & _WHOLE)
 
 
 def bits_on(device: torch.device, key: Key) -> Tensor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from rankbench.randomness import key
-from rankbench.sampling.hashing import bits_on, permutation
+from rankbench.sampling.hashing import bits_on, derived, permutation
 from rankbench.training.capture import CaptureError, Graphs, HostNumber, HostState, Replay, captured, host_state
 from rankbench.training.progress import Notice, Step
 
@@ -41,6 +41,7 @@ class Resident:
         self.order = torch.empty(size, dtype=torch.int64, device=device)  # (rows,) of the epoch
         self.place = torch.zeros((), dtype=torch.int64, device=device)  # () the first row of the next batch
         self.key = torch.zeros((), dtype=torch.int64, device=device)  # () the bits of the key of the negatives
+        self.steps_key = torch.zeros((), dtype=torch.int64, device=device)  # () from which those of steps follow
         self.total = torch.zeros((), dtype=torch.float64, device=device)  # () the sum of the losses
         self.replay: Replay | None = None
         self.refused = False
@@ -70,6 +71,7 @@ class Resident:
         shuffled, drawn = (key(training.seed, stream, epoch) for stream in ("shuffle", "negatives"))
         self.order.copy_(permutation(bits_on(training.device, shuffled), len(self.order)))
         self.key.copy_(bits_on(training.device, drawn))
+        self.steps_key.copy_(bits_on(training.device, key(training.seed, "backbone", epoch)))
         self.place.zero_()
         self.total.zero_()
         state = host_state(self._modules)
@@ -82,7 +84,7 @@ class Resident:
         if self._warm == _WARM and self.replay is None and not self.refused:
             self.training.optimiser.zero_grad(set_to_none=True)
             try:
-                self.replay = captured(self.graphs, lambda: self._take(rows, cast(int, HostNumber())), self._modules)
+                self.replay = captured(self.graphs, lambda: self._take(rows, self._key_there(rows)), self._modules)
             except CaptureError as error:
                 self.refused, refused = True, str(error)
         if self.replay is not None:
@@ -98,6 +100,12 @@ class Resident:
         batch = self.training.batches.draw_there(self.key, self.order.index_select(0, place))
         self.total += self.training.step(batch, drawn) * rows
         self.place += rows
+
+    def _key_there(self, rows: int) -> int:
+        """Return the next step's key for a capture: its bits on the device, if the backbone takes them for a number."""
+        if self.training.backbone.key_on_device:
+            return cast(int, derived(self.steps_key, self.place // rows))
+        return cast(int, HostNumber())
 
     @property
     def _modules(self) -> list[torch.nn.Module]:

@@ -9,8 +9,9 @@ from torch.nn.functional import cosine_similarity, leaky_relu, normalize
 from rankbench import registry
 from rankbench.backbones import Backbone
 from rankbench.backbones._contrast import info_nce
-from rankbench.backbones._noise import derived, directions, dropped
+from rankbench.backbones._noise import directions, dropped
 from rankbench.errors import UserError
+from rankbench.sampling.hashing import derived
 from toy import adjacency
 
 

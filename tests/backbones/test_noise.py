@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from rankbench.backbones._noise import derived, directions, directions_by_torch, dropped, kept_by_torch, perturbed
+from rankbench.backbones._contrast import info_nce, marked_once
+from rankbench.backbones._noise import directions, directions_by_torch, dropped, kept_by_torch, perturbed
 from rankbench.parallel import set_threads
 from rankbench.randomness import GOLDEN, mix
+from rankbench.sampling.hashing import derived
 
 MASK = (1 << 64) - 1
 
@@ -77,3 +79,18 @@ def test_threads_change_no_bit():
         set_threads(threads)
         found.append((perturbed(torch.ones(500, 7), 0.1, key=2), dropped(torch.ones(500, 7), 0.5, key=2)))
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("n", [1, 6, 40])
+def test_nodes_that_occur_twice_count_once_with_or_without_a_mask(n):
+    torch.manual_seed(0)
+    node = torch.randint(0, 12, (n,))
+    one, other = (torch.randn(12, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    rows = torch.unique(node)
+    expected = info_nce(one[rows], other[rows], 0.2)
+    rows, counted = marked_once(node)
+    found = info_nce(one[rows], other[rows], 0.2, counted)
+    torch.testing.assert_close(found, expected)
+    gradients = (torch.autograd.grad(value, (one, other)) for value in (found, expected))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from rankbench.backbones import _contrast, _noise, ngcf
 from rankbench.losses import infonce
 from rankbench.registry import find, names
 from rankbench.rows_on import rows_on
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import TrainSpec
 from rankbench.training import lists
-from rankbench.training.capture import CaptureError, HostNumber, host_state
+from rankbench.training.capture import CaptureError, host_state
 from rankbench.training.loop import Training
 from rankbench.training.resident import Resident
 from toy import random_split
@@ -60,6 +61,9 @@ def as_on_a_device(monkeypatch):
     monkeypatch.setattr(
         WeightedNegatives, "draw", lambda self, key, row, user, pos, N: self.draw_by_torch(key, row, user, N)
     )
+    monkeypatch.setattr(_contrast, "once", _contrast.marked_once)
+    monkeypatch.setattr(_noise, "directions", _noise.directions_by_torch)
+    monkeypatch.setattr(ngcf, "dropped", lambda vec, rate, key: vec * _noise.kept_by_torch(vec, rate, key))
     for module in (lists, infonce):
         monkeypatch.setattr(module, "relevant", lambda train, user: rows_on(user.device, train).relevant(user))
 
@@ -78,7 +82,7 @@ def needs(monkeypatch, loss_name: str, backbone_name: str) -> set[str]:
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: watch.found.add("copies to the host") or to_host(self))
     try:
         with watch:
-            resident._take(16, HostNumber())
+            resident._take(16, resident._key_there(16))
     except CaptureError as error:
         watch.found.add(str(error))
     monkeypatch.setattr(torch.Tensor, "cpu", to_host)
@@ -99,7 +103,7 @@ def test_losses_that_a_gpu_can_capture(loss, as_on_a_device, monkeypatch):
     assert needs(monkeypatch, loss, "mf") == LOSSES_THAT_NEED_THE_HOST.get(loss, set())
 
 
-@pytest.mark.parametrize("backbone", ["mf", "lightgcn", "lightgcn++", "simplex"])
+@pytest.mark.parametrize("backbone", ["mf", "lightgcn", "lightgcn++", "simplex", "simgcl", "xsimgcl", "ngcf"])
 def test_backbones_that_a_gpu_can_capture(backbone, as_on_a_device, monkeypatch):
     assert not needs(monkeypatch, "softmax", backbone)
 

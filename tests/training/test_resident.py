@@ -5,6 +5,9 @@ import torch
 
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
+from rankbench.backbones.ngcf import NGCF
+from rankbench.backbones.simgcl import SimGCL
+from rankbench.backbones.xsimgcl import XSimGCL
 from rankbench.losses import Loss, Scores
 from rankbench.losses.bc_loss import BCLoss
 from rankbench.losses.dsl import DSL
@@ -163,7 +166,7 @@ class Penalised(MF):
         return self.user, self.item, 1e-3 * self.user[batch.user].square().mean()
 
 
-@pytest.mark.parametrize("backbone", [LightGCN, Noisy, Penalised])
+@pytest.mark.parametrize("backbone", [LightGCN, XSimGCL, SimGCL, lambda: NGCF(dropout=0.5), Noisy, Penalised])
 def test_backbones_train_to_the_same_numbers(backbone):
     on_device, events = FakeGraphs(), []
     found = finish(training_of(Softmax(), backbone(), graphs=on_device), events)
