@@ -15,6 +15,7 @@ SPEC = RunSpec(
     backbone=Part("mf"),
     train=(("epochs", 50), ("lr", 0.1)),
     seed=0,
+    numbers=3,
 )
 
 
