@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from rankbench.backbones import Backbone, LossFree
@@ -27,6 +27,7 @@ class Request:
         vary: training values to try all of.
         grid: whether each loss, and each backbone that trains without one, is tried with its own grid of the parameters
             that were not typed.
+        rerank: re-rankings by popularity (`rankbench.rerank`) to measure beside each model as it is.
     """
 
     losses: str
@@ -35,10 +36,11 @@ class Request:
     train: Mapping[str, Value] = field(default_factory=dict)
     vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     grid: bool = False
+    rerank: Sequence[str] = ()
 
 
 def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
-    """Return the runs of a request on some splits, each run once, seeds innermost.
+    """Return the runs of a request on some splits, each run once, seeds innermost but for re-rankings.
 
     Raises:
         UserError: an unknown loss, backbone or parameter, a wrong type, a value out of range or without any effect.
@@ -49,8 +51,10 @@ def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
     jobs: dict[str, Job] = {}
     for split, (backbone, backbone_class) in product(splits, backbones):
         for loss, loss_class, train, seed in _trainings(backbone_class, losses, request):
-            spec = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
-            jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
+            plain = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
+            for rerank in ("", *request.rerank):
+                spec = replace(plain, rerank=rerank)
+                jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
     return list(jobs.values())
 
 

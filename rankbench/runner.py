@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +20,7 @@ from rankbench.evaluation.metrics import KS
 from rankbench.losses import Loss, VectorLoss
 from rankbench.params import Configurable, Value, resolve
 from rankbench.registry import find, label, names
+from rankbench.rerank import named
 from rankbench.results.documents import curve, environment, outcome
 from rankbench.results.measured import Measured, tables_of
 from rankbench.results.models import has_models, keep_models
@@ -31,6 +32,7 @@ from rankbench.tables.placing import check_tables
 from rankbench.training.fit import fit
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Notice, Step
+from rankbench.training.reranked import reranked
 from rankbench.training.rows import needs_vectors
 
 
@@ -51,8 +53,9 @@ class Job:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The labels, behind that of the backbone its embedding tables that are not full."""
-        return self.labels["loss"], f"{self.labels['backbone']} {asked_tables(dict(self.spec.train))}".rstrip()
+        """The labels, behind that of the backbone its embedding tables that are not full and its re-ranking."""
+        tables = asked_tables(dict(self.spec.train))
+        return self.labels["loss"], named(self.labels["backbone"], tables, self.spec.rerank)
 
 
 @dataclass(frozen=True)
@@ -104,19 +107,20 @@ def run_all(
         models: keep the trained parameters with the runs, and make runs again whose were not kept.
     """
     elsewhere: list[Job] = []
+    last = _Last()
     for job in jobs:
         if _is_there(job, store, models) and not force:
             yield Finished(job, store.get(job.spec), cached=True)
             continue
         try:
             with store.lock(job.spec).acquire(blocking=False):
-                yield from _run_locked(job, store, device, force, models)
+                yield from _run_locked(job, store, device, force, models, last)
         except Timeout:
             elsewhere.append(job)
     for job in elsewhere:
         yield Waiting(job)
         with store.lock(job.spec):
-            yield from _run_locked(job, store, device, force=False, models=models)
+            yield from _run_locked(job, store, device, False, models, last)
 
 
 def _is_there(job: Job, store: Store, models: bool) -> bool:
@@ -124,14 +128,14 @@ def _is_there(job: Job, store: Store, models: bool) -> bool:
 
 
 def _run_locked(
-    job: Job, store: Store, device: torch.device, force: bool, models: bool
+    job: Job, store: Store, device: torch.device, force: bool, models: bool, last: _Last
 ) -> Generator[Event, None, None]:
     if _is_there(job, store, models) and not force:  # another process finished it in the meantime
         yield Finished(job, store.get(job.spec), cached=True)
         return
     yield Started(job)
     try:
-        yield Finished(job, (yield from _make(job, store, device, models)), cached=False)
+        yield Finished(job, (yield from _make(job, store, device, models, last)), cached=False)
     except UserError:
         raise  # what the user must mend would fail the other runs too
     except OSError as error:
@@ -140,9 +144,26 @@ def _run_locked(
         yield Failed(job, explained(device, error))
 
 
-def _make(job: Job, store: Store, device: torch.device, models: bool) -> Generator[Event, None, StoredRun]:
+class _Last:
+    """The last training, kept for the re-rankings of the same model that follow it."""
+
+    def __init__(self) -> None:
+        self._plain: RunSpec | None = None
+        self._trained: Trained | None = None
+
+    def of(self, job: Job, device: torch.device, checkpoint: Path) -> Generator[Event, None, Trained]:
+        """Return the training of a run, whatever it is re-ranked by."""
+        plain = replace(job.spec, rerank="")
+        if self._trained is None or plain != self._plain:
+            self._plain, self._trained = plain, None  # the one before is let go first
+            self._trained = yield from _train(job, device, checkpoint)
+        return self._trained
+
+
+def _make(job: Job, store: Store, device: torch.device, models: bool, last: _Last) -> Generator[Event, None, StoredRun]:
     spec, started = job.spec, time.perf_counter()
-    trained = yield from _train(job, device, store.working_folder(spec) / "checkpoint.pt")
+    trained = yield from last.of(job, device, store.working_folder(spec) / "checkpoint.pt")
+    trained = reranked(trained, job.split, spec.rerank)
     evaluations = _evaluate(trained, job.split)
     documents = {
         "spec": {**spec.to_json(), "id": spec.id, "labels": job.labels, "recipe": recipe_of(job.loss, job.backbone)},

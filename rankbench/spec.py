@@ -129,6 +129,8 @@ class RunSpec:
         train: values of the `TrainSpec`; none without a loss, and the seed is 0 for a backbone that does not use it.
         seed: the seed that every random number of the run is a function of.
         numbers: version of the numerics.
+        rerank: what the trained model is re-ranked by (`rankbench.rerank`); empty, and no part of the identifier, where
+            it is not.
     """
 
     dataset: str
@@ -139,6 +141,7 @@ class RunSpec:
     train: tuple[tuple[str, Value], ...]
     seed: int
     numbers: int = NUMBERS
+    rerank: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the run as plain data, in the order that is hashed; training values that are implied are left out."""
@@ -151,6 +154,7 @@ class RunSpec:
             "train": {key: value for key, value in self.train if not _implied(key, value)},
             "seed": self.seed,
             "numbers": self.numbers,
+            **({"rerank": self.rerank} if self.rerank else {}),
         }
 
     @cached_property

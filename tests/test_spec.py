@@ -55,6 +55,7 @@ def test_every_field_changes_the_id():
         "train": (("epochs", 50), ("lr", 0.01)),
         "seed": 1,
         "numbers": SPEC.numbers + 1,
+        "rerank": "pop:0.1",
     }
     assert set(changed) == {f.name for f in dataclasses.fields(RunSpec)}
     ids = {dataclasses.replace(SPEC, **{key: value}).id for key, value in changed.items()}

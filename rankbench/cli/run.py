@@ -53,6 +53,14 @@ def run(
             "--set", metavar="KEY=V1,V2", help="Try all these values of a training value.", show_default=False
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="pop:L1,L2",
+            help="Measure each model also with its scores less L log(train interactions of the item).",
+            show_default=False,
+        ),
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=TRAINING)] = None,
     weight_decay: Annotated[float | None, typer.Option(help="L2 term of Adam.", rich_help_panel=TRAINING)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Interactions a step, B.", rich_help_panel=TRAINING)] = None,
@@ -139,7 +147,9 @@ def run(
     where = device_of(device.value)
     check_jobs(jobs, where.type)
     store = Store(runs)
-    request = _request(loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid)
+    request = _request(
+        loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid, rerank
+    )
     plan(request, [])  # names and parameters are checked before any data are touched
     splits = splits_of(data, dataset, split, mirror)
     for prepared in splits:
@@ -161,13 +171,17 @@ def run(
         raise typer.Exit(1)
 
 
-def _request(loss: str, backbone: str, seed: str, train: dict[str, Value], vary: list[str], grid: bool) -> Request:
+def _request(
+    loss: str, backbone: str, seed: str, train: dict[str, Value], vary: list[str], grid: bool, rerank: str | None
+) -> Request:
     from rankbench.params import resolve
     from rankbench.plan import Request, read_seeds, read_vary
+    from rankbench.rerank import read_rerank
     from rankbench.spec import TrainSpec
 
     resolve(TrainSpec, train, "training")
-    return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid)
+    reranked = read_rerank(rerank) if rerank is not None else ()
+    return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid, reranked)
 
 
 def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:

@@ -39,6 +39,9 @@ class Scorer(Protocol):
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the K items of highest score among those exposed to each of `users`: (n, K), -1 for none."""
 
+    def penalised(self, penalty: Tensor) -> Scorer:
+        """Return the model whose scores are less by the penalty (I,) float of each item."""
+
 
 @dataclass(frozen=True, eq=False)
 class InnerProduct:
@@ -71,6 +74,11 @@ class InnerProduct:
             return top_exposed(self.user_vec, self.item_vec, users, exposed, K)
         return self.ties.restored(top_exposed(self.user_vec, self._ordered, users, self.ties.renamed(exposed), K))
 
+    def penalised(self, penalty: Tensor) -> InnerProduct:
+        """Return the scorer with one dimension more, in which every user is 1 and an item its penalty's negative."""
+        one, less = self.user_vec.new_ones(len(self.user_vec), 1), -penalty.to(self.item_vec)[:, None]  # (U, 1), (I, 1)
+        return InnerProduct(torch.cat([self.user_vec, one], 1), torch.cat([self.item_vec, less], 1), self.ties)
+
     @cached_property
     def _ordered(self) -> Tensor:
         """The item vectors (I, d) in the order of ties."""
@@ -100,6 +108,15 @@ class Rows:
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best of the exposed items (n, K)."""
         return self._top(users, lambda rows: ~exposed.relevant(rows), K)
+
+    def penalised(self, penalty: Tensor) -> Rows:
+        """Return the scorer that takes the penalty from every row."""
+
+        def score(user: Tensor) -> Tensor:
+            rows = self.score(user)  # (b, I)
+            return rows - penalty.to(rows)  # (b, I)
+
+        return Rows(score, self.n_items, self.ties)
 
     def _top(
         self, users: NDArray[np.int64], left_out: Callable[[NDArray[np.int64]], NDArray[np.bool_]], K: int

@@ -37,6 +37,7 @@ A line:
                                traffic_collision_rate} of each embedding table, as `rankbench.tables.usage` defines it
     status                     "done" or "diverged"
     reason                     why it diverged; "" if it did not
+    rerank                     what the models are re-ranked by, as pop:0.02; "" if they are not
     seeds, runs                list of seeds, and of the identifiers of their runs
     tried                      configurations to choose from
     shared_seeds               the seeds that the choice was made on; empty: each configuration was judged by its own
@@ -140,6 +141,7 @@ def _line(line: Line) -> dict[str, Any]:
         "backbone": _part(line.backbone, choice.backbone),
         "train": choice.train,
         "tables": choice.runs[0].tables,
+        "rerank": choice.runs[0].configuration.rerank,
         "status": "done" if line.scores else "diverged",
         "reason": choice.failure,
         "seeds": choice.seeds,

@@ -88,6 +88,7 @@ def facts_of_run(run: Run) -> list[tuple[str, str]]:
         ("backbone", str(configuration.backbone)),
         ("training", spelled(spec["train"], spec["train"])),
         *([("tables", in_words(run.tables))] if run.tables else []),
+        *([("re-ranked by", configuration.rerank)] if configuration.rerank else []),
         ("seed", str(run.seed)),
         ("ended", _ending(outcome)),
         ("made", ", ".join(_machine(environment))),

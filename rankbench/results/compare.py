@@ -23,9 +23,9 @@ BEYOND_ACCURACY = 3
 PLAIN, SHIFTED = "iid", "popularity"
 """The test in distribution, and the one under popularity shift."""
 
-Key = tuple[str, str, str, str, str]
-"""(backbone, its source, its tables, loss, its source): what a line is about. Files of one name and different content
-differ; tables are empty where they are full."""
+Key = tuple[str, str, str, str, str, bool]
+"""(backbone, its source, its tables, loss, its source, whether re-ranked): what a line is about. Files of one name and
+different content differ; tables are empty where they are full."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Line:
 
     @property
     def baseline_key(self) -> Key:
-        """What the line is compared with: the built-in softmax on the same backbone."""
-        return (*self.key[:3], BASELINE, "")
+        """What the line is compared with: the built-in softmax, as it is, on the same backbone."""
+        return (*self.key[:3], BASELINE, "", False)
 
     @property
     def has_loss(self) -> bool:
@@ -219,14 +219,15 @@ def _asked_for(line: Line, query: Query) -> bool:
 
 def _key(run: Run) -> Key:
     backbone, loss = run.configuration.backbone, run.configuration.loss
-    return backbone.name, backbone.source, run.asked_tables, loss.name, loss.source
+    rerank = bool(run.configuration.rerank)
+    return backbone.name, backbone.source, run.asked_tables, loss.name, loss.source, rerank
 
 
 def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -> dict[Metric, Score]:
-    """Return the scores of a line on a test with their gains over the built-in softmax on the same backbone."""
+    """Return the scores of a line on a test with their gains over the built-in softmax, as it is, on its backbone."""
     if test not in measured[key]:
         return {}
-    baseline = (*key[:3], BASELINE, "")
+    baseline = (*key[:3], BASELINE, "", False)
     reference = measured.get(baseline, {}).get(test)
     scores = dict(measured[key][test].scores)
     if reference is None or key == baseline:
@@ -247,7 +248,7 @@ def _tests(setting: Setting) -> tuple[str, ...]:
 def _clashing(choices: Iterable[Key]) -> set[str]:
     """Return the names that files of different content, or a file and a built-in part, have in common."""
     sources: dict[str, set[str]] = defaultdict(set)
-    for backbone, backbone_source, _, loss, loss_source in choices:
+    for backbone, backbone_source, _, loss, loss_source, _ in choices:
         sources[backbone].add(backbone_source)
         sources[loss].add(loss_source)
     return {name for name, found in sources.items() if len(found) > 1}

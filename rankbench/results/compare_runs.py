@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankbench.params import Value
+from rankbench.rerank import named
 from rankbench.results.store import DamagedRunError, Store, StoredRun
 from rankbench.spec import Part
 from rankbench.tables.form import asked_tables
@@ -19,11 +20,12 @@ from rankbench.tables.form import asked_tables
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a search tries: a loss and a backbone with their parameters, and the training values."""
+    """What a search tries: a loss and a backbone with their parameters, the training values, the re-ranking if any."""
 
     loss: Part
     backbone: Part
     train: tuple[tuple[str, Value], ...]
+    rerank: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,8 @@ class Run:
 
     @property
     def backbone_name(self) -> str:
-        """The backbone's label with the tables behind it: what a line of a leaderboard is about."""
-        return f"{self.backbone_label} {self.asked_tables}".rstrip()
+        """The backbone's label with tables and re-ranking behind it: what a line of a leaderboard is about."""
+        return named(self.backbone_label, self.asked_tables, self.configuration.rerank)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def run_of(stored: StoredRun) -> Run:
             digest=spec["digest"],
             numbers=spec["numbers"],
             seed=spec["seed"],
-            configuration=Configuration(_part(spec["loss"]), _part(spec["backbone"]), _sorted(spec["train"])),
+            configuration=Configuration(
+                _part(spec["loss"]), _part(spec["backbone"]), _sorted(spec["train"]), spec.get("rerank", "")
+            ),
             asked={key: value for key, value in spec["train"].items() if spec["recipe"].get(key) != value},
             tables=outcome.get("tables", {}),
             loss_label=spec["labels"]["loss"],

@@ -102,7 +102,7 @@ def _check_identity(stored: StoredRun, root: Path) -> None:
     known = {field.name for field in fields(RunSpec)}
     if strange := sorted(content.keys() - known):
         raise DamagedRunError(stored.path, f"spec.json has the field {strange[0]!r}, which this version does not know")
-    if absent := sorted(known - content.keys()):
+    if absent := sorted(known - {"rerank"} - content.keys()):
         raise DamagedRunError(stored.path, f"spec.json lacks {absent[0]!r}")
     try:
         found = id_of(content)
