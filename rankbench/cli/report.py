@@ -35,14 +35,33 @@ class _Form(StrEnum):
     latex = "latex"
 
 
+class By(StrEnum):
+    """What a report of robustness is broken down by."""
+
+    group = "group"
+    k = "k"
+
+
+class Along(StrEnum):
+    """What a curve runs along."""
+
+    gamma = "gamma"
+
+
 KEEP = "What to show"
 FORM = "Form of the output"
 
 
 def report(
     ood: Annotated[
-        bool, typer.Option("--ood", help="Tests iid and popularity side by side, recall by popularity.")
+        bool, typer.Option("--ood", help="Tests iid and popularity side by side: what is real and what it costs.")
     ] = False,
+    by: Annotated[
+        By | None, typer.Option(help="With --ood, by groups of items and users, or at every K.", rich_help_panel=KEEP)
+    ] = None,
+    curve: Annotated[
+        Along | None, typer.Option(help="With --ood, NDCG under a graded popularity shift.", rich_help_panel=KEEP)
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="Data sets; all if left out.", rich_help_panel=KEEP)
     ] = None,
@@ -84,6 +103,7 @@ def report(
 ) -> None:
     """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
     form = _form(json=json, csv=csv, markdown=markdown, latex=latex)
+    _check_view(by, curve, ood, form)
     from rankbench.report.request import check_names, metrics_in, names_in
     from rankbench.results.compare import Query
 
@@ -104,8 +124,9 @@ def report(
     if html or plots:
         shown, omitted, damaged = write_files(reading, query, html, plots)
     else:
-        answer = _shift if ood else _leaderboards
-        shown, omitted, damaged = answer(reading.runs, query, form)
+        view = by.value if by else curve.value if curve else ""
+        found = _shift(reading.runs, query, form, view) if ood else _leaderboards(reading.runs, query, form)
+        shown, omitted, damaged = found
     faults = (*reading.faults, *damaged)
     _say(shown, omitted, len(reading.runs) - len(damaged), bool(faults), ood, runs)
     say_faults(faults)
@@ -118,6 +139,21 @@ def _form(**asked: bool) -> _Form:
     if len(chosen) > 1:
         raise UserError(f"--{' and --'.join(chosen)} exclude each other.", "Ask for one form of output.")
     return _Form(chosen[0]) if chosen else _Form.terminal
+
+
+def _check_view(by: By | None, curve: Along | None, ood: bool, form: _Form) -> None:
+    from rankbench.errors import UserError
+
+    option = f"--by {by.value}" if by else f"--curve {curve.value}" if curve else ""
+    if by and curve:
+        raise UserError("--by and --curve exclude each other.", "Ask for one of them at a time.")
+    if option and not ood:
+        raise UserError(f"{option} goes with --ood.", f"rankbench report --ood {option}")
+    if option and form in (_Form.json, _Form.csv):
+        raise UserError(
+            f"{option} is a view for reading; --{form.value} has a fixed schema.",
+            f"Name metrics instead, as in --{form.value} --metric ndcg@20,ndcg@50,ndcg_gamma_1@20.",
+        )
 
 
 def _stored(folder: Path) -> Reading:
@@ -149,21 +185,28 @@ def _leaderboards(runs: Sequence[Run], query: Query, form: _Form) -> Answered:
     return len(found.leaderboards), found.omitted, damaged
 
 
-def _shift(runs: Sequence[Run], query: Query, form: _Form) -> Answered:
-    """Print the tables of robustness."""
+def _shift(runs: Sequence[Run], query: Query, form: _Form, view: str) -> Answered:
+    """Print the tables of robustness, or a view of them: "group", "k" or "gamma"."""
+    from rankbench.report.by_cut_off import at_every_cut_off
     from rankbench.report.csv import csv_of_shift
     from rankbench.report.json import json_of_shift
-    from rankbench.report.shift import tables_of
-    from rankbench.results.compare_shift import compare_shift
+    from rankbench.report.view import tables_of_view
+    from rankbench.results.compare_shift import Shift, compare_shift
     from rankbench.results.sound import surviving
 
-    found, damaged = surviving(runs, lambda kept: compare_shift(kept, query))
+    asked = at_every_cut_off(query) if view == "k" else query
+
+    def answer(kept: list[Run]) -> tuple[Shift, list[Table]]:
+        found = compare_shift(kept, asked)  # what a view reads beside it may be damaged, too
+        return found, [drawn for table in found.tables for drawn in tables_of_view(table, view)]
+
+    (found, tables), damaged = surviving(runs, answer)
     if form is _Form.json:
         typer.echo(json_of_shift(found.tables), nl=False)
     elif form is _Form.csv:
         typer.echo(csv_of_shift(found.tables, query), nl=False)
     else:
-        _draw([drawn for table in found.tables for drawn in tables_of(table)], form)
+        _draw(tables, form)
     return len(found.tables), found.omitted, damaged
 
 

@@ -56,7 +56,7 @@ def of_shift(table: Robustness) -> str:
         f"Best under shift first, lines without a loss last. Kept: {first} on `{SHIFTED}` in percent of `{PLAIN}`.",
         _of_evidence(table, first),
         _of_cost(table),
-        _of_size(table),
+        of_size(table),
         _selection(plain),
         _spread([line for pair in table.pairs for line in (pair.plain, pair.shifted) if line], plain),
         _users_of_both(table),
@@ -88,7 +88,7 @@ def _of_cost(table: Robustness) -> str:
     )
 
 
-def _of_size(table: Robustness) -> str:
+def of_size(table: Robustness) -> str:
     """Return how far the tests are from train."""
     sizes = [f"{tv:.3f} and {_nats(kl)} (`{test}`)" for test, (tv, kl) in table.sizes().items()]
     if not sizes:
