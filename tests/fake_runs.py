@@ -134,7 +134,7 @@ def _beyond(hits: np.ndarray, relevant: np.ndarray, ndcg: np.ndarray) -> Beyond:
     of_lists = [name for name, meaning in MEANINGS.items() if meaning.of == "lists"]
     fall = np.array([1 - 0.1 * (i + 1) for i in range(len(GAMMAS))])
     return Beyond(
-        values={name: np.full((USERS, len(KS)), 0.25) for name in names} | {"tail_ndcg": ndcg / 2},
+        values={name: np.full((USERS, len(KS)), 0.25) for name in names} | {"tail_ndcg": ndcg / 2, "arp": 100 * ndcg},
         of_lists=dict.fromkeys(of_lists, np.full(len(KS), 0.5)),
         of_test={"shift_tv": 0.125, "shift_kl": 0.0625},
         graded_gains=ndcg[:, :, None] * fall,

@@ -42,6 +42,13 @@ class By(StrEnum):
     k = "k"
 
 
+class Match(StrEnum):
+    """Where losses are compared along their sweeps."""
+
+    arp = "arp"
+    ndcg = "ndcg"
+
+
 class Along(StrEnum):
     """What a curve runs along."""
 
@@ -61,6 +68,13 @@ def report(
     ] = None,
     curve: Annotated[
         Along | None, typer.Option(help="With --ood, NDCG under a graded popularity shift.", rich_help_panel=KEEP)
+    ] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="With --ood, all configurations that none beats.", rich_help_panel=KEEP)
+    ] = False,
+    match: Annotated[
+        Match | None,
+        typer.Option("--matched", help="With --ood, losses at the ARP or NDCG of softmax.", rich_help_panel=KEEP),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="Data sets; all if left out.", rich_help_panel=KEEP)
@@ -103,7 +117,12 @@ def report(
 ) -> None:
     """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
     form = _form(json=json, csv=csv, markdown=markdown, latex=latex)
-    _check_view(by, curve, ood, form)
+    view = _view(
+        {"--by": by and by.value, "--curve": curve and curve.value, "--matched": match and match.value},
+        pareto,
+        ood,
+        form,
+    )
     from rankbench.report.request import check_names, metrics_in, names_in
     from rankbench.results.compare import Query
 
@@ -124,7 +143,6 @@ def report(
     if html or plots:
         shown, omitted, damaged = write_files(reading, query, html, plots)
     else:
-        view = by.value if by else curve.value if curve else ""
         found = _shift(reading.runs, query, form, view) if ood else _leaderboards(reading.runs, query, form)
         shown, omitted, damaged = found
     faults = (*reading.faults, *damaged)
@@ -141,19 +159,24 @@ def _form(**asked: bool) -> _Form:
     return _Form(chosen[0]) if chosen else _Form.terminal
 
 
-def _check_view(by: By | None, curve: Along | None, ood: bool, form: _Form) -> None:
+def _view(options: dict[str, str | None], pareto: bool, ood: bool, form: _Form) -> str:
+    """Return which view of a report of robustness is asked for, "" for none."""
     from rankbench.errors import UserError
 
-    option = f"--by {by.value}" if by else f"--curve {curve.value}" if curve else ""
-    if by and curve:
-        raise UserError("--by and --curve exclude each other.", "Ask for one of them at a time.")
-    if option and not ood:
+    asked = {f"{option} {value}": value for option, value in options.items() if value}
+    if pareto:
+        asked["--pareto"] = "pareto"
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} exclude each other.", "Ask for one of them at a time.")
+    option, view = next(iter(asked.items()), ("", ""))
+    if view and not ood:
         raise UserError(f"{option} goes with --ood.", f"rankbench report --ood {option}")
-    if option and form in (_Form.json, _Form.csv):
+    if view and form in (_Form.json, _Form.csv):
         raise UserError(
             f"{option} is a view for reading; --{form.value} has a fixed schema.",
             f"Name metrics instead, as in --{form.value} --metric ndcg@20,ndcg@50,ndcg_gamma_1@20.",
         )
+    return view
 
 
 def _stored(folder: Path) -> Reading:
@@ -198,7 +221,7 @@ def _shift(runs: Sequence[Run], query: Query, form: _Form, view: str) -> Answere
 
     def answer(kept: list[Run]) -> tuple[Shift, list[Table]]:
         found = compare_shift(kept, asked)  # what a view reads beside it may be damaged, too
-        return found, [drawn for table in found.tables for drawn in tables_of_view(table, view)]
+        return found, [drawn for table in found.tables for drawn in tables_of_view(table, view, kept)]
 
     (found, tables), damaged = surviving(runs, answer)
     if form is _Form.json:

@@ -69,7 +69,7 @@ class Line:
     @property
     def key(self) -> Key:
         """What the line is about, whatever the parameters chosen."""
-        return _key(self.choice.runs[0])
+        return key_of(self.choice.runs[0])
 
     @property
     def baseline_key(self) -> Key:
@@ -155,7 +155,7 @@ def leaderboards(setting: Setting, query: Query) -> list[Leaderboard]:
     """Return the leaderboard of every test set of a setting, by name; at least one, whatever diverged."""
     by_key: dict[Key, list[Run]] = defaultdict(list)
     for run in setting.runs:
-        by_key[_key(run)].append(run)
+        by_key[key_of(run)].append(run)
     choices = {key: choose(same, query.select) for key, same in by_key.items()}
     metrics = (*query.metrics, *(query.beside if setting.numbers >= BEYOND_ACCURACY else ()))
     measured = {
@@ -217,7 +217,8 @@ def _asked_for(line: Line, query: Query) -> bool:
     return of_losses and (not query.backbones or backbone in query.backbones)
 
 
-def _key(run: Run) -> Key:
+def key_of(run: Run) -> Key:
+    """Return what a run is about, whatever its parameters and seed."""
     backbone, loss = run.configuration.backbone, run.configuration.loss
     rerank = bool(run.configuration.rerank)
     return backbone.name, backbone.source, run.asked_tables, loss.name, loss.source, rerank

@@ -84,6 +84,11 @@ class Robustness:
         """Whether both tests measure the same trained models."""
         return self.plain.protocol == self.shifted.protocol
 
+    @property
+    def cut_off(self) -> int:
+        """The K of the first metric, and of what stands beside it."""
+        return self.plain.query.metrics[0].K or AT
+
     def sizes(self) -> dict[str, tuple[float, float]]:
         """Return how far each test is from train: total variation and KL divergence of the item distributions."""
         found = {}

@@ -188,7 +188,7 @@ def test_the_folder_comes_from_the_environment_or_is_runs_here(runs, call, monke
         (("--select", "test"), "Unknown validation set"),
         (("--json", "--csv"), "--json and --csv exclude each other"),
         (("--by", "k"), "rankbench report --ood --by k"),
-        (("--ood", "--by", "k", "--curve", "gamma"), "--by and --curve exclude each other"),
+        (("--ood", "--by", "k", "--curve", "gamma"), "--by k and --curve gamma exclude each other"),
         (("--ood", "--curve", "gamma", "--json"), "ndcg_gamma_1@20"),
         (("--compat", "other"), "ir-benchmark"),
     ],

@@ -26,8 +26,9 @@ def store(tmp_path):
 
 def view(store: Store, name: str):
     query = at_every_cut_off(Query()) if name == "k" else Query()
-    (table,) = compare_shift(read_sound(store).runs, query).tables
-    return tables_of_view(table, name)
+    runs = read_sound(store).runs
+    (table,) = compare_shift(runs, query).tables
+    return tables_of_view(table, name, runs)
 
 
 def texts(table) -> list[list[str]]:
@@ -76,6 +77,40 @@ def test_runs_of_older_versions_have_no_curve_and_no_groups_of_users(tmp_path):
     store_run(store, "softmax", protocol="shift", ndcg=0.1, numbers=2)
     assert view(store, "gamma") == ()
     assert len(view(store, "group")) == 2
+
+
+@pytest.fixture
+def sweeps(tmp_path):
+    """Softmax with one configuration; dsl with two on both sides of it and one that nothing recommends."""
+    store = Store(tmp_path / "swept")
+    store_run(store, "softmax", protocol="shift", ndcg={"iid": 0.3, "popularity": 0.1})
+    for tau, iid, popularity, valid in ((0.1, 0.2, 0.2, 0.3), (0.2, 0.4, 0.1, 0.6), (0.3, 0.1, 0.05, 0.1)):
+        ndcg = {"iid": iid, "popularity": popularity}
+        store_run(store, "dsl", protocol="shift", ndcg=ndcg, params={"tau": tau}, valid=valid)
+    return store
+
+
+def test_the_front_of_all_configurations(sweeps):
+    (table,) = view(sweeps, "pareto")
+    assert [(row[0].text, row[0].detail) for row in table.rows] == [("dsl:tau=0.1", ""), ("dsl:tau=0.2", "chosen")]
+    assert "4 configurations" in table.title
+    assert table.notes == ("On the front: dsl on mf 2 of 3, softmax on mf 0 of 1.",)
+
+
+@pytest.mark.parametrize(("by", "range_"), [("arp", "10.00..40.00"), ("ndcg", "0.1000..0.4000")])
+def test_losses_at_the_popularity_or_ndcg_of_softmax(sweeps, by, range_):
+    (table,) = view(sweeps, by)
+    rows = {row[0]: row for row in texts(table)}
+    assert rows["dsl"] == ["dsl", "mf", range_, "3", "30.00", "0.3000", "+0.0%", "0.1500", "+50.0%"]
+    assert rows["softmax"][4:] == ["30.00", "0.3000", "-", "0.1000", "-"]
+
+
+def test_a_sweep_that_does_not_reach_softmax_has_a_dash(tmp_path):
+    store = Store(tmp_path / "far")
+    store_run(store, "softmax", protocol="shift", ndcg=0.3)
+    store_run(store, "dsl", protocol="shift", ndcg=0.2)
+    (table,) = view(store, "arp")
+    assert {row[0]: row[4] for row in texts(table)} == {"softmax": "30.00", "dsl": "-"}
 
 
 def test_letters_in_a_row_are_written_as_a_range():

@@ -1,0 +1,108 @@
+"""What losses trade against what: the Pareto front of all configurations, and losses at matched popularity or NDCG."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rankbench.report import captions
+from rankbench.report.shift_table import name_of
+from rankbench.report.table import Cell, Column, Table, decimals, mark_best, number, percent
+from rankbench.results.compare import PLAIN, SHIFTED
+from rankbench.results.compare_runs import Run
+from rankbench.results.compare_shift import Robustness
+from rankbench.results.compare_tests import Metric
+from rankbench.results.sweep import Matched, Point, front_of, matched, points_of
+
+_ALL = (
+    "Every configuration is measured on the tests here, so nothing is selected: this shows what lies around a choice."
+)
+
+
+def front_table(runs: Sequence[Run], table: Robustness) -> Table:
+    """Return the configurations on the Pareto front."""
+    points = points_of(runs, table)
+    front = front_of(points, table)
+    first, K = table.plain.query.metrics[0], table.cut_off
+    of_plain = (first, Metric("tail_ndcg", K), Metric("arp_ratio", K), Metric("gini", K))
+    rows = [
+        (
+            Cell(point.loss, detail="chosen" if point.chosen else ""),
+            Cell(point.backbone),
+            *(_cell(metric, point.plain[metric]) for metric in of_plain),
+            _cell(first, point.shifted[first]),
+        )
+        for point in front
+    ]
+    columns = (
+        Column("loss", number=False),
+        Column("backbone", number=False),
+        *(Column(title, above=PLAIN) for title in (captions.title_of(first), f"tail@{K}", "ARP×", "Gini")),
+        Column(captions.title_of(first), above=SHIFTED),
+    )
+    return Table(
+        title=f"{name_of(table)}: the Pareto front of {len(points)} configurations",
+        columns=columns,
+        rows=mark_best(rows),
+        caption=f"No configuration is as good as one of these in all of NDCG on both tests, tail and Gini. {_ALL} "
+        f"Chosen: by validation `{table.plain.query.select}`.",
+        notes=(_dominated(points, front),),
+    )
+
+
+def matched_table(runs: Sequence[Run], table: Robustness, by: str) -> Table:
+    """Return the losses where their sweeps have the popularity, or the NDCG, of tuned softmax."""
+    first = table.plain.query.metrics[0]
+    found = matched(points_of(runs, table), table, by)
+    base = {one.pair.line.key: one for one in found}
+    what = "ARP" if by == "arp" else captions.title_of(first)
+    rows = [_matched_row(one, base.get(one.pair.line.baseline_key)) for one in found]
+    columns = (
+        Column("loss", number=False),
+        Column("backbone", number=False),
+        Column(f"{what} range", number=False),
+        Column("configurations", spare=1),
+        Column("ARP", above=PLAIN),
+        Column(captions.title_of(first), above=PLAIN),
+        Column("gain", above=PLAIN),
+        Column(captions.title_of(first), above=SHIFTED),
+        Column("gain", above=SHIFTED),
+    )
+    return Table(
+        title=f"{name_of(table)}: at the {what} of tuned softmax",
+        columns=columns,
+        rows=mark_best(rows),
+        caption=f"Between the configurations of each loss, linearly; a dash where its sweep does not reach the {what} "
+        f"of the softmax that validation chose. Gain: over softmax there. {_ALL}",
+    )
+
+
+def _matched_row(one: Matched, base: Matched | None) -> tuple[Cell, ...]:
+    line = one.pair.line
+    gains = [
+        None if base is one or base is None or not ours or not theirs else 100 * (ours - theirs) / theirs
+        for ours, theirs in ((one.plain, base and base.plain), (one.shifted, base and base.shifted))
+    ]
+    return (
+        Cell(line.choice.loss.name if line.has_loss else line.loss),
+        Cell(line.backbone),
+        Cell(f"{decimals(one.low)}..{decimals(one.high)}"),
+        Cell(str(one.configurations)),
+        Cell() if one.arp is None else Cell(decimals(one.arp)),
+        number(one.plain),
+        percent(gains[0], signed=True),
+        number(one.shifted),
+        percent(gains[1], signed=True),
+    )
+
+
+def _cell(metric: Metric, value: float) -> Cell:
+    return Cell(decimals(value), value=metric.merit(value))
+
+
+def _dominated(points: Sequence[Point], front: Sequence[Point]) -> str:
+    names = {point.key: f"{point.key[3]} on {point.key[0]}" for point in points}
+    on = Counter(point.key for point in front)
+    tried = Counter(point.key for point in points)
+    shares = [f"{names[key]} {on[key]} of {tried[key]}" for key in sorted(tried, key=lambda key: (-on[key], key))]
+    return f"On the front: {', '.join(shares)}."
