@@ -1,6 +1,7 @@
 """Noise on vectors, as a function of (key, row, dimension): the same on any threads, and again after a resume."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,8 +33,8 @@ def perturbed(vec: Tensor, epsilon: float, key: Key, signs: str = "own") -> Tens
         key: what it is a function of, beside row and dimension.
         signs: "own" or "any".
     """
-    drawn = directions(key, vec, signs)  # (n, d)
-    return vec + torch.sign(vec.detach()).mul_(drawn).mul_(epsilon)  # (n, d)
+    out: Tensor = _Perturbed.apply(vec, epsilon, key, signs)  # type: ignore[no-untyped-call]
+    return out  # (n, d)
 
 
 def directions(key: Key, like: Tensor, signs: str) -> Tensor:
@@ -70,6 +71,22 @@ def kept_by_torch(like: Tensor, rate: float, key: Key) -> Tensor:
     return ((high.double() + 0.5) * _UNIT >= rate).to(like.dtype) / (1 - rate)  # (n, d)
 
 
+class _Perturbed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, vec: Tensor, epsilon: float, key: int, signs: str) -> Tensor:
+        if vec.device.type != "cpu":
+            return vec + torch.sign(vec) * directions_by_torch(key, vec, signs) * epsilon  # (n, d)
+        vec = vec.contiguous()  # (n, d)
+        out = torch.empty_like(vec)  # (n, d)
+        arrays = (vec.numpy(), out.numpy())
+        over_rows(_perturb, len(vec), np.uint64(key), signs == "any", epsilon, *arrays)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return grads[0], None, None, None
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _mix(value):  # type: ignore[no-untyped-def]
     value = (value ^ (value >> _S30)) * _FIRST
@@ -78,23 +95,37 @@ def _mix(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _draw(key, row, normal, drawn):  # type: ignore[no-untyped-def]
+    """Write the random numbers of a row and return what they are to be multiplied with for a length of 1."""
+    state = _mix(key + _GOLDEN * np.uint64(row + 1))
+    for k in range(len(drawn)):
+        drawn[k] = (np.float64(_mix(state + _GOLDEN * np.uint64(k + 1)) >> _S32) + 0.5) * _UNIT
+    if normal:
+        for k in range(len(drawn)):
+            angle = np.float64(_mix(state + _GOLDEN * np.uint64(k + 1)) & _LOW) * (2 * math.pi * _UNIT)
+            drawn[k] = math.sqrt(-2 * math.log(drawn[k])) * math.cos(angle)
+    square = 0.0
+    for k in range(len(drawn)):
+        square += drawn[k] * drawn[k]
+    return 1 / max(math.sqrt(square), _LEAST)
+
+
+@njit(cache=True, nogil=True)
 def _directions(start, stop, key, normal, out):  # type: ignore[no-untyped-def]
-    d = out.shape[1]
-    drawn = np.empty(d, np.float64)  # (d,)
+    drawn = np.empty(out.shape[1], np.float64)  # (d,)
     for row in range(start, stop):
-        state = _mix(key + _GOLDEN * np.uint64(row + 1))
-        for k in range(d):
-            drawn[k] = (np.float64(_mix(state + _GOLDEN * np.uint64(k + 1)) >> _S32) + 0.5) * _UNIT
-        if normal:
-            for k in range(d):
-                angle = np.float64(_mix(state + _GOLDEN * np.uint64(k + 1)) & _LOW) * (2 * math.pi * _UNIT)
-                drawn[k] = math.sqrt(-2 * math.log(drawn[k])) * math.cos(angle)
-        square = 0.0
-        for k in range(d):
-            square += drawn[k] * drawn[k]
-        scale = 1 / max(math.sqrt(square), _LEAST)
-        for k in range(d):
+        scale = _draw(key, row, normal, drawn)
+        for k in range(len(drawn)):
             out[row, k] = drawn[k] * scale
+
+
+@njit(cache=True, nogil=True)
+def _perturb(start, stop, key, normal, epsilon, vec, out):  # type: ignore[no-untyped-def]
+    drawn = np.empty(out.shape[1], np.float64)  # (d,)
+    for row in range(start, stop):
+        scale = epsilon * _draw(key, row, normal, drawn)
+        for k in range(len(drawn)):
+            out[row, k] = vec[row, k] + np.sign(vec[row, k]) * (drawn[k] * scale)
 
 
 @njit(cache=True, nogil=True)
