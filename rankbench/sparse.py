@@ -52,7 +52,8 @@ class Graph:
 
     def product(self, vec: Tensor) -> Tensor:
         """Return A times the stacked user and item vectors (U + I, d), with gradients."""
-        return torch.cat(self.polynomial(vec[: self.n_users], vec[self.n_users :], (0, 1)))  # (U + I, d)
+        out: Tensor = _Product.apply(vec, self)  # type: ignore[no-untyped-call]
+        return out  # (U + I, d)
 
     def aggregate(self, item_vec: Tensor) -> Tensor:
         """Return R times the item vectors (I, d), with gradients; with powers 1 and 0 the mean of each user's items."""
@@ -71,6 +72,11 @@ class Graph:
         """
         out: tuple[Tensor, Tensor] = _Polynomial.apply(user, item, self, tuple(coefficients))  # type: ignore[no-untyped-call]
         return out  # (U, d), (I, d)
+
+    def multiply(self, vec: Tensor) -> Tensor:
+        """Return what `product` does, without gradients."""
+        U = self.n_users
+        return torch.cat([self.to_users.product(vec[U:]), self.to_items.product(vec[:U])])  # (U + I, d)
 
     def evaluate(self, user: Tensor, item: Tensor, coefficients: Sequence[float]) -> tuple[Tensor, Tensor]:
         """Return what `polynomial` does, without gradients."""
@@ -142,6 +148,17 @@ class Side:
                 )
         matrix: Tensor = self._on_device[device]
         return matrix
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, vec: Tensor, graph: Graph) -> Tensor:
+        ctx.graph = graph
+        return graph.multiply(vec.contiguous())
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.graph.transposed.multiply(grads[0].contiguous()), None
 
 
 class _Polynomial(torch.autograd.Function):

@@ -64,7 +64,7 @@ class XSimGCL(Backbone):
     def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the vectors after propagation with noise, and the contrast with one of its layers."""
         every = self.noisy_layers(batch.key)  # L times (U + I, d)
-        mean = torch.stack(every).mean(dim=0)  # (U + I, d)
+        mean = sum(every[1:], every[0]) / self.layers  # (U + I, d)
         other, U = every[self.contrast_layer - 1], self.graph.n_users  # (U + I, d)
         term = contrast(mean, other, batch, U, self.tau, distinct=self.form == "paper")  # ()
         return mean[:U], mean[U:], self.weight * term
