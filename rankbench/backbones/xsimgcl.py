@@ -14,7 +14,7 @@ from rankbench.sparse import Graph
 
 
 class XSimGCL(Backbone):
-    r"""Graph convolution with noise in training; the result is contrasted with layer $l^*$ of the same propagation.
+    r"""Graph convolution with noise in training; the result is contrasted with one of its own layers.
 
     $$V^{(l)} = A V^{(l-1)} + \Delta^{(l)}, \quad V^{(0)} = E^{(0)}, \quad V = \frac{1}{L} \sum_{l=1}^{L} V^{(l)}$$
 
