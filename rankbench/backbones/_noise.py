@@ -73,13 +73,13 @@ def kept_by_torch(like: Tensor, rate: float, key: Key) -> Tensor:
 
 class _Perturbed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, vec: Tensor, epsilon: float, key: int, signs: str) -> Tensor:
+    def forward(ctx: Any, vec: Tensor, epsilon: float, key: Key, signs: str) -> Tensor:
         if vec.device.type != "cpu":
             return vec + torch.sign(vec) * directions_by_torch(key, vec, signs) * epsilon  # (n, d)
         vec = vec.contiguous()  # (n, d)
         out = torch.empty_like(vec)  # (n, d)
         arrays = (vec.numpy(), out.numpy())
-        over_rows(_perturb, len(vec), np.uint64(key), signs == "any", epsilon, *arrays)
+        over_rows(_perturb, len(vec), unsigned(key), signs == "any", epsilon, *arrays)
         return out
 
     @staticmethod
