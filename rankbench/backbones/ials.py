@@ -38,7 +38,7 @@ class IALS(LossFree):
     exponent: float = param(1.0, "how regularisation grows with the interactions, nu", at_least=0)
     sweeps: int = param(16, "times that all vectors are set", at_least=1)
     block: int = param(128, "coordinates set at once", at_least=1)
-    deviation: float = param(0.1, "standard deviation of the initial values, times the root of d", above=0)
+    deviation: float = param(0.1, "standard deviation of initial users, times the root of d", above=0)
 
     def fit(self, train: Interactions, seed: int) -> None:
         """Alternate between items and users, from random users."""

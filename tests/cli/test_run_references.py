@@ -70,10 +70,14 @@ def test_what_is_stored_is_skipped_whatever_the_loss_and_the_seed(data, runs):
 
 
 def test_users_who_are_not_in_train_are_scored(data, tmp_path):
-    made = call(data, tmp_path, "run", "--backbone", "popularity,random", "--split", "strong", "--json")
+    names = "random,popularity,ials:sweeps=3,itemknn,ease"
+    made = call(data, tmp_path, "run", "--backbone", names, "--split", "strong", "--rerank", "pop:0.01", "--json")
     assert made.exit_code == 0, made.output
     values = [run["tests"]["strong"]["ndcg@20"] for run in json.loads(made.stdout)]
-    assert values[0] > 5 * values[1] > 0
+    plain, again = values[::2], values[1::2]
+    assert 0 < 5 * plain[0] < plain[1] < plain[2] < plain[3] < plain[4]
+    same = [a == b for a, b in zip(plain, again, strict=True)]
+    assert same == [False, True, False, False, False]  # what goes by popularity alone keeps its order
 
 
 def test_what_trains_nothing_is_refused(data, tmp_path):
