@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 RESAMPLES = 2000
 LEVEL = 0.95
 
-_AT_ONCE = 16
+_AT_ONCE = 40
 """Resamples that are drawn together."""
 
 
