@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rankbench.report import leaderboard, shift
-from rankbench.report.figures import graded, popularity, scatter, training
+from rankbench.report.figures import graded, popularity, scatter, significance, training
 from rankbench.report.figures.series import Drawing, Series, series_of
 from rankbench.report.table import Table
 from rankbench.results.compare import Leaderboard, Line, Query, compare
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness, compare_shift
+from rankbench.results.evidence import evidences
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def _of_shift(table: Robustness) -> Section:
         graded.of_board(table.plain, [pair.plain for pair in table.pairs], series),
         popularity.of_groups_on(table.plain.test, K, [pair.plain_groups for pair in table.pairs], series),
         popularity.of_groups_on(table.shifted.test, K, [pair.shifted_groups for pair in table.pairs], series),
+        *_significance(table, series),
         training.of_lines(lines, select, series),
     ]
     protocols = " and ".join(dict.fromkeys((table.plain.protocol, table.shifted.protocol)))
@@ -69,10 +71,24 @@ def _of_shift(table: Robustness) -> Section:
     return _section(table.plain.dataset, protocols, tables, drawings, series, sides if not table.one_model else lines)
 
 
+def _significance(table: Robustness, series: Sequence[Series]) -> list[Drawing | None]:
+    if table.evidence is None:
+        return []
+    plain, shifted = ([pair.plain for pair in table.pairs], [pair.shifted for pair in table.pairs])
+    by_test = table.evidence.by_test
+    return [
+        significance.of_board(board, by_test[board.test].beats, lines, series)
+        for board, lines in ((table.plain, plain), (table.shifted, shifted))
+        if board.test in by_test
+    ]
+
+
 def _of_board(board: Leaderboard) -> Section:
-    series = series_of(board.lines)
+    series, found = series_of(board.lines), evidences([board])
+    beats = found.by_test[board.test].beats if found else {}
     drawings = [
         graded.of_board(board, board.lines, series),
+        significance.of_board(board, beats, board.lines, series),
         training.of_lines(board.lines, board.query.select, series),
     ]
     return _section(board.dataset, board.protocol, [leaderboard.table_of(board)], drawings, series, board.lines)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fake_runs import store_run
 from rankbench.drawing import svg_of
 from rankbench.evaluation.meanings import GAMMAS
+from rankbench.report.figures import significance
 from rankbench.report.figures.scatter import front
 from rankbench.report.figures.series import MOST, series_of
 from rankbench.report.sections import sections_of
@@ -45,6 +46,8 @@ def test_a_section_for_every_leaderboard(busy_store):
         "graded-shift-iid",
         "recall-by-popularity-iid",
         "recall-by-popularity-popularity",
+        "significance-iid",
+        "significance-popularity",
         "training",
     ]
     assert [drawing.name for drawing in found[0].drawings] == ["graded-shift-iid", "training"]
@@ -108,6 +111,22 @@ def test_a_leaderboard_of_diverged_runs_shows_how_they_were_trained_at_most(tmp_
     (section,) = sections(store)
     assert [drawing.name for drawing in section.drawings] == ["training"]
     assert len(section.drawings[0].draw().axes[0].lines) == 1
+
+
+def test_the_matrix_has_a_field_for_every_pair_that_differs(tmp_path):
+    store = Store(tmp_path)
+    for i, loss in enumerate(("softmax", "dsl", "bpr")):
+        store_run(store, loss, ndcg=0.1 + 0.05 * i)
+    (board,) = compare(read_runs(store), Query()).leaderboards
+    bpr, dsl, softmax = board.lines
+    beats = {bpr.key: (softmax.key,), dsl.key: (softmax.key,), softmax.key: ()}
+    drawing = significance.of_board(board, beats, board.lines, series_of(board.lines))
+    axes = drawing.draw().axes[0]
+    fields = {(round(f.get_x() + 0.45), round(f.get_y() + 0.45)): f.get_facecolor() for f in axes.patches}
+    assert set(fields) == {(2, 0), (2, 1), (0, 2), (1, 2)}
+    assert fields[2, 0] == fields[2, 1] != fields[0, 2] == fields[1, 2]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["bpr", "dsl", "softmax"]
+    assert significance.of_board(board, {}, board.lines, series_of(board.lines)) is None
 
 
 def test_labels_are_short_and_of_one_line_each(busy_store):

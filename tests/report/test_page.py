@@ -87,7 +87,7 @@ def test_names_are_text_and_never_markup(page):
 def test_it_has_all_that_it_promises(page, busy_store):
     for part in ("prefers-color-scheme: dark", 'id="filter"', 'id="theme"', "Left out: 0123456789ab, spec.json"):
         assert part in page
-    assert page.count("<figure>") == 7
+    assert page.count("<figure>") == 9
     for run in busy_store.runs():
         assert f"Run {run.id}, seed" in page
     assert "rankbench run --dataset shop --split shift --backbone mf --loss dsl:tau=0.1 --seed 1" in page
