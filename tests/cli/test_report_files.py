@@ -45,7 +45,7 @@ def test_plots_are_written_as_svg_pdf_and_png(call, tmp_path):
     written = sorted((tmp_path / "plots").iterdir())
     assert sorted(text.split()) == [str(path) for path in written]
     assert {path.suffix for path in written} == {".svg", ".pdf", ".png"}
-    assert len(written) == 4 * 3
+    assert len(written) == 7 * 3
 
 
 def test_damaged_runs_are_named_on_the_page_too(call, store, tmp_path):
