@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -116,6 +117,7 @@ def report(
     runs: Annotated[Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.")] = Path("runs"),
 ) -> None:
     """Print the leaderboard of every data set and split: parameters chosen on validation, measured on test."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: products here are too small to be shared out
     form = _form(json=json, csv=csv, markdown=markdown, latex=latex)
     view = _view(
         {"--by": by and by.value, "--curve": curve and curve.value, "--matched": match and match.value},
