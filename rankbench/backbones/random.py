@@ -11,7 +11,7 @@ from rankbench.randomness import FIRST, GOLDEN, SECOND
 
 
 class Random(LossFree, RowBackbone):
-    r"""Random scores, uniform on [0, 1): the floor of every table.
+    r"""Random scores, uniform between 0 and 1: the floor of every table.
 
     $$s(u, i) = hash(seed, u, i)$$
 
