@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rankbench.backbones import _contrast, _noise, ngcf
+from rankbench.backbones import _contrast, _noise, ngcf, simgcl, xsimgcl
 from rankbench.losses import infonce
 from rankbench.registry import find, names
 from rankbench.rows_on import rows_on
@@ -55,6 +55,11 @@ class Once:
         work()
 
 
+def perturbed_by_torch(vec, epsilon, key, signs="own"):
+    """What `perturbed` does on a device."""
+    return vec + torch.sign(vec) * _noise.directions_by_torch(key, vec, signs) * epsilon
+
+
 @pytest.fixture
 def as_on_a_device(monkeypatch):
     """Let the CPU take the ways of a device: draws by torch, no pieces, relevant items from rows that lie there."""
@@ -62,7 +67,8 @@ def as_on_a_device(monkeypatch):
         WeightedNegatives, "draw", lambda self, key, row, user, pos, N: self.draw_by_torch(key, row, user, N)
     )
     monkeypatch.setattr(_contrast, "once", _contrast.marked_once)
-    monkeypatch.setattr(_noise, "directions", _noise.directions_by_torch)
+    for module in (simgcl, xsimgcl):
+        monkeypatch.setattr(module, "perturbed", perturbed_by_torch)
     monkeypatch.setattr(ngcf, "dropped", lambda vec, rate, key: vec * _noise.kept_by_torch(vec, rate, key))
     for module in (lists, infonce):
         monkeypatch.setattr(module, "relevant", lambda train, user: rows_on(user.device, train).relevant(user))
