@@ -43,6 +43,11 @@ def explain(
             f"The run {stored.id} is of the backbone {spec['backbone']['name']}, whose users have no personas.",
             "Explained are runs of ampcf: `rankbench run --backbone ampcf --save-model`.",
         )
+    if spec.get("rerank"):
+        raise UserError(
+            f"The run {stored.id} is re-ranked by {spec['rerank']}, which no persona has a part in.",
+            "Explain the run of the same model that is not: `rankbench runs list`.",
+        )
     split = load_split(folder, spec["dataset"], spec["protocol"])
     if split.digest != spec["digest"]:
         raise UserError(

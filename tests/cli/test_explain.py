@@ -60,3 +60,12 @@ def test_other_backbones_have_no_personas(data, tmp_path):
     refused = rankbench("explain", run["id"], "--user", "12347", data=data, cwd=tmp_path)
     assert refused.returncode == 2
     assert "whose users have no personas" in refused.stderr
+
+
+def test_what_a_re_ranking_moved_is_not_explained(data, tmp_path):
+    words = (*RUN, "--loss", "softmax", "--save-model", "--rerank", "pop:0.1")
+    runs = json.loads(rankbench(*words, data=data, cwd=tmp_path).stdout)
+    codes = {run["id"]: rankbench("explain", run["id"], "--user", "12347", data=data, cwd=tmp_path) for run in runs}
+    assert sorted(found.returncode for found in codes.values()) == [0, 2]
+    (refused,) = (found for found in codes.values() if found.returncode)
+    assert "re-ranked by pop:0.1" in refused.stderr
