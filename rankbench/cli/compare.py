@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rankbench.cli.report import Compat
+from rankbench.cli.report_options import Compat
 
 
 def compare(

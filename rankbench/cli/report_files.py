@@ -13,7 +13,7 @@ from rankbench.errors import UserError
 
 if TYPE_CHECKING:
     from rankbench.report.sections import Section
-    from rankbench.results.compare import Query
+    from rankbench.results.leaderboard import Query
     from rankbench.results.sound import Fault, Reading
 
 SUFFIXES = (".svg", ".pdf", ".png")

@@ -34,7 +34,7 @@ def list_runs(
     """List the stored runs; what cannot be relied on is named apart."""
     from rankbench.report.request import asked_for, check_parts, names_in
     from rankbench.report.stored import json_of_runs, table_of_runs
-    from rankbench.results.compare import Query
+    from rankbench.results.leaderboard import Query
     from rankbench.results.sound import read_sound
     from rankbench.results.store import Store
 

@@ -33,8 +33,8 @@ def export_runs(
 ) -> None:
     """Write runs into one zip archive; the same runs give the same bytes."""
     from rankbench.report.request import asked_for, check_parts, names_in
-    from rankbench.results.compare import Query
     from rankbench.results.exchange import export_runs as write
+    from rankbench.results.leaderboard import Query
     from rankbench.results.sound import read_sound
     from rankbench.results.store import Store
 

@@ -9,9 +9,9 @@ from rankbench.report import captions
 from rankbench.report.leaderboard import score_cell
 from rankbench.report.shift_table import both_ways, loss_of, name_of, sides_of
 from rankbench.report.table import Cell, Column, Table, mark_best
-from rankbench.results.compare import Query
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Query
 
 
 def at_every_cut_off(query: Query) -> Query:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rankbench.evaluation.metrics import AT
 from rankbench.report.shift_table import name_of
 from rankbench.report.table import Cell, Column, Table, mark_best, number
-from rankbench.results.compare import BEYOND_ACCURACY, Leaderboard, Line
 from rankbench.results.compare_groups import Grouping, by_group
 from rankbench.results.compare_shift import Robustness
+from rankbench.results.leaderboard import BEYOND_ACCURACY, Leaderboard, Line
 
 _ITEMS = ("head", "2", "3", "4", "tail")
 _ACTIVITY = ("least", "2", "3", "most")

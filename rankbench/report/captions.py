@@ -9,10 +9,10 @@ from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
 from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.bootstrap import RESAMPLES
-from rankbench.results.compare import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
 from rankbench.results.compare_runs import LeftOut
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Group, Metric
+from rankbench.results.leaderboard import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
 
 
 def title_of(metric: Metric) -> str:

@@ -26,9 +26,9 @@ from typing import Any
 from rankbench.evaluation.groups import GROUPS
 from rankbench.evaluation.metrics import AT
 from rankbench.params import show
-from rankbench.results.compare import Leaderboard, Line, Query
 from rankbench.results.compare_shift import Robustness, beside
 from rankbench.results.compare_tests import Group
+from rankbench.results.leaderboard import Leaderboard, Line, Query
 
 
 def csv_of(boards: Iterable[Leaderboard], query: Query) -> str:

@@ -54,10 +54,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rankbench.results.compare import Key, Leaderboard, Line
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Group
 from rankbench.results.evidence import Contrast
+from rankbench.results.leaderboard import Key, Leaderboard, Line
 from rankbench.results.paired import letters
 from rankbench.spec import Part
 

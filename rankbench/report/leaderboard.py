@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from rankbench.report import captions
 from rankbench.report.table import Cell, Column, Table, decimals, mark_best, percent
-from rankbench.results.compare import Leaderboard, Line
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Leaderboard, Line
 
 
 def table_of(board: Leaderboard) -> Table:

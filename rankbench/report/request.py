@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from rankbench.errors import UserError, unknown
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.evaluation.metrics import KS
-from rankbench.results.compare import Query
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Query
 
 
 def names_in(text: str | None) -> tuple[str, ...]:

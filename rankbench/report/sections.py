@@ -10,10 +10,11 @@ from rankbench.report import leaderboard, shift
 from rankbench.report.figures import graded, popularity, scatter, significance, training
 from rankbench.report.figures.series import Drawing, Series, series_of
 from rankbench.report.table import Table
-from rankbench.results.compare import Leaderboard, Line, Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness, compare_shift
 from rankbench.results.evidence import evidences
+from rankbench.results.leaderboard import Leaderboard, Line, Query
 
 
 @dataclass(frozen=True)

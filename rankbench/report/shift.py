@@ -7,9 +7,9 @@ from dataclasses import replace
 from rankbench.report import captions
 from rankbench.report.shift_table import name_of, table_of_both
 from rankbench.report.table import Cell, Column, Table, mark_best, number
-from rankbench.results.compare import Leaderboard, Line
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Group
+from rankbench.results.leaderboard import Leaderboard, Line
 
 
 def tables_of(table: Robustness) -> tuple[Table, ...]:

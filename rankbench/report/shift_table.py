@@ -9,10 +9,10 @@ from rankbench.evaluation.metrics import AT
 from rankbench.report import captions
 from rankbench.report.leaderboard import budget_cells, loss_cell, score_cell
 from rankbench.report.table import NOTHING, Cell, Column, Table, mark_best, percent
-from rankbench.results.compare import PLAIN, SHIFTED, Key, Leaderboard, Line
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Metric
 from rankbench.results.evidence import Contrast, Evidence
+from rankbench.results.leaderboard import PLAIN, SHIFTED, Key, Leaderboard, Line
 from rankbench.results.paired import letters
 
 NOISE = "≈"

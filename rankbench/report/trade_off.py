@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from rankbench.report import captions
 from rankbench.report.shift_table import name_of
 from rankbench.report.table import Cell, Column, Table, decimals, mark_best, number, percent
-from rankbench.results.compare import PLAIN, SHIFTED
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import PLAIN, SHIFTED
 from rankbench.results.sweep import Matched, Point, front_of, matched, points_of
 
 _ALL = (

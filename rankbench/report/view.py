@@ -10,9 +10,9 @@ from rankbench.report.graded import curve_table
 from rankbench.report.shift import tables_of
 from rankbench.report.table import Table
 from rankbench.report.trade_off import front_table, matched_table
-from rankbench.results.compare import BEYOND_ACCURACY
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness
+from rankbench.results.leaderboard import BEYOND_ACCURACY
 
 
 def tables_of_view(table: Robustness, view: str, runs: Sequence[Run]) -> tuple[Table, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rankbench.evaluation.meanings import GAMMAS
 from rankbench.evaluation.metrics import AT
 from rankbench.results.bootstrap import interval, resampled_sums
-from rankbench.results.compare import BEYOND_ACCURACY, Leaderboard, Line
+from rankbench.results.leaderboard import BEYOND_ACCURACY, Leaderboard, Line
 from rankbench.results.per_user import user_values
 
 Floats = NDArray[np.float64]

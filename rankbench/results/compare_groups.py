@@ -8,7 +8,7 @@ from statistics import fmean
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankbench.results.compare import Line, Query
+from rankbench.results.leaderboard import Line, Query
 from rankbench.results.store import DamagedRunError, StoredRun
 
 

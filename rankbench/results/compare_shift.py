@@ -14,19 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rankbench.evaluation.metrics import AT
-from rankbench.results.compare import (
-    PLAIN,
-    SHIFTED,
-    Leaderboard,
-    Line,
-    Query,
-    by_protocol,
-    leaderboards,
-    no_validation,
-)
+from rankbench.results.compare import by_protocol, leaderboards, no_validation
 from rankbench.results.compare_runs import Run, setting_of
 from rankbench.results.compare_tests import Group, Metric, group_recall
 from rankbench.results.evidence import Evidences, evidences
+from rankbench.results.leaderboard import PLAIN, SHIFTED, Leaderboard, Line, Query
 from rankbench.results.pareto import on_front
 
 BESIDE = ("tail_ndcg", "arp_ratio", "gini", "arp")

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankbench.results.bootstrap import interval, p_value, resampled_sums
-from rankbench.results.compare import Key, Leaderboard, Line
+from rankbench.results.bootstrap import interval, p_value
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Key, Leaderboard
 from rankbench.results.paired import effect_size, holm, t_test, t_test_of, wilcoxon
-from rankbench.results.per_user import Place, is_kept, user_values
-from rankbench.results.store import DamagedRunError
+from rankbench.results.users_of_lines import OnTest, has_users, read_test, resampled_means, users_of_runs
 
 Floats = NDArray[np.float64]
 
@@ -91,13 +89,6 @@ class Evidences:
     change: Mapping[Key, Interval]
 
 
-def has_users(board: Leaderboard) -> bool:
-    """Return whether the first metric of a board is kept for single users, and by the version of its runs."""
-    metric = board.query.metrics[0]
-    tables = {table for line in board.lines for run in line.choice.runs for table in run.stored.tables}
-    return is_kept(metric.name, metric.K) and "user_groups" in tables
-
-
 def evidences(boards: Sequence[Leaderboard]) -> Evidences | None:
     """Return what is known of the lines of the boards of one setting; None where no users are stored.
 
@@ -106,39 +97,12 @@ def evidences(boards: Sequence[Leaderboard]) -> Evidences | None:
     """
     if not any(line.scores for board in boards for line in board.lines) or not all(map(has_users, boards)):
         return None
-    users = _users_of_runs(boards)
-    tests = [_read(board, users) for board in boards]
+    users = users_of_runs(boards)
+    tests = [read_test(board, users) for board in boards]
     everyone = np.unique(np.concatenate([test.users for test in tests]))  # (n,)
-    sums = _resampled(tests, everyone)
+    sums = resampled_means(tests, everyone)
     found = {board.test: _evidence(board, test, s) for board, test, s in zip(boards, tests, sums, strict=True)}
     return Evidences(found, _changes(tests, sums) if len(boards) == 2 else {})
-
-
-@dataclass(frozen=True, eq=False)
-class _Test:
-    """The values of one test: of all lines, (m, n) over the users (n,), and the means of each seed."""
-
-    users: NDArray[np.int64]
-    lines: tuple[Line, ...]
-    values: Floats
-    seeds: tuple[Mapping[int, float], ...]
-
-    def baseline(self, i: int) -> int | None:
-        """Return which line is the softmax that line i is compared with, None for softmax itself and without any."""
-        key = self.lines[i].baseline_key
-        places = [j for j, line in enumerate(self.lines) if line.key == key and j != i]
-        return places[0] if places else None
-
-    def against_baseline(self) -> Floats:
-        """Return the values (m, n) less those of softmax, where there is one: what is the same stays exactly 0."""
-        found = self.values.copy()  # (m, n)
-        for i in range(len(self.lines)):
-            if (j := self.baseline(i)) is not None:
-                found[i] -= self.values[j]
-        return found
-
-
-Users = Mapping[Path, Mapping[Place, tuple[NDArray[np.int64], Mapping[str, Floats]]]]
 
 
 def _gains(means: Floats, i: int, j: int) -> Floats:
@@ -148,57 +112,7 @@ def _gains(means: Floats, i: int, j: int) -> Floats:
     return gains
 
 
-def _lines_of(board: Leaderboard) -> list[Line]:
-    """Return the lines with numbers, and each softmax that they are compared with."""
-    shown = {line.key for line in board.lines}
-    return [line for line in (*board.lines, *(b for b in board.baselines if b.key not in shown)) if line.scores]
-
-
-def _place(board: Leaderboard) -> Place:
-    return board.query.select, board.query.convention, board.test
-
-
-def _users_of_runs(boards: Sequence[Leaderboard]) -> Users:
-    """Return the values of the users of every run on all tests; each file is opened once."""
-    runs = {run.stored.path: run.stored for board in boards for line in _lines_of(board) for run in line.choice.runs}
-    name, places = str(boards[0].query.metrics[0]), [_place(board) for board in boards]
-    return {path: user_values(stored, [name], places) for path, stored in runs.items()}
-
-
-def _read(board: Leaderboard, found: Users) -> _Test:
-    name, lines = str(board.query.metrics[0]), _lines_of(board)
-    users: NDArray[np.int64] | None = None
-    values, seeds = [], []
-    for line in lines:
-        of_runs = []
-        for run in line.choice.runs:
-            own, of_run = found[run.stored.path][_place(board)]
-            users = own if users is None else users
-            if not np.array_equal(users, own):
-                raise DamagedRunError(run.stored.path, f"its users of the test {board.test} are not those of others")
-            of_runs.append(of_run[name])
-        values.append(np.mean(of_runs, axis=0))
-        seeds.append({run.seed: float(v.mean()) for run, v in zip(line.choice.runs, of_runs, strict=True)})
-    stacked = np.stack(values) if values else np.zeros((0, 0))  # (m, n)
-    return _Test(np.zeros(0, np.int64) if users is None else users, tuple(lines), stacked, tuple(seeds))
-
-
-def _resampled(tests: Sequence[_Test], everyone: NDArray[np.int64]) -> list[Floats]:
-    """Return the resampled means (R, m) of `against_baseline` of each test, all from the same users drawn."""
-    columns = []
-    for test in tests:
-        block = np.zeros((len(everyone), len(test.lines) + 1))  # (n, m + 1) the last one counts who is there
-        place = np.searchsorted(everyone, test.users)  # (n',)
-        block[place, :-1] = np.nan_to_num(test.against_baseline().T)
-        block[place, -1] = 1
-        columns.append(block)
-    sums = resampled_sums(np.concatenate(columns, axis=1))  # (R, all)
-    edges = np.cumsum([block.shape[1] for block in columns])
-    parts = np.split(sums, edges[:-1], axis=1)
-    return [part[:, :-1] / np.maximum(part[:, -1:], 1) for part in parts]
-
-
-def _evidence(board: Leaderboard, test: _Test, means: Floats) -> Evidence:
+def _evidence(board: Leaderboard, test: OnTest, means: Floats) -> Evidence:
     metric, shown = board.query.metrics[0], {line.key for line in board.lines}
     contrasts = {}
     for i, line in enumerate(test.lines):
@@ -213,7 +127,7 @@ def _evidence(board: Leaderboard, test: _Test, means: Floats) -> Evidence:
     return Evidence(contrasts, _beaten(test, [i for i, line in enumerate(test.lines) if line.key in shown]))
 
 
-def _gain(test: _Test, key: Key, metric: Metric) -> float | None:
+def _gain(test: OnTest, key: Key, metric: Metric) -> float | None:
     """Return the gain of a line over softmax in percent."""
     return next(line.scores[metric].gain for line in test.lines if line.key == key)
 
@@ -223,7 +137,7 @@ def _real(contrast: Contrast, p: float, gain: float | None) -> bool:
     return p < SIGNIFICANT and large
 
 
-def _contrast(test: _Test, metric: Metric, means: Floats, i: int, j: int) -> Contrast:
+def _contrast(test: OnTest, metric: Metric, means: Floats, i: int, j: int) -> Contrast:
     difference = test.values[i] - test.values[j]  # (n,)
     score, base = test.lines[i].scores[metric], test.lines[j].scores[metric]
     gain = _gains(means, i, j)  # (R,)
@@ -244,7 +158,7 @@ def _contrast(test: _Test, metric: Metric, means: Floats, i: int, j: int) -> Con
     )
 
 
-def _beaten(test: _Test, shown: Sequence[int]) -> dict[Key, tuple[Key, ...]]:
+def _beaten(test: OnTest, shown: Sequence[int]) -> dict[Key, tuple[Key, ...]]:
     values = test.values[shown]  # (m, n)
     above = np.triu_indices(len(shown), 1)
     corrected = np.ones((len(shown), len(shown)))  # (m, m)
@@ -256,7 +170,7 @@ def _beaten(test: _Test, shown: Sequence[int]) -> dict[Key, tuple[Key, ...]]:
     return {key: tuple(keys[b] for b in np.flatnonzero(better[a])) for a, key in enumerate(keys)}
 
 
-def _changes(tests: Sequence[_Test], means: Sequence[Floats]) -> dict[Key, Interval]:
+def _changes(tests: Sequence[OnTest], means: Sequence[Floats]) -> dict[Key, Interval]:
     """Return by line how much greater the gain is on the second test."""
     place = {line.key: i for i, line in enumerate(tests[1].lines)}
     found = {}

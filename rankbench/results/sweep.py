@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rankbench.results.compare import Key, key_of
 from rankbench.results.compare_choice import choose
 from rankbench.results.compare_runs import Configuration, Run
 from rankbench.results.compare_shift import SHIFT_KL, SHIFT_TV, Pair, Robustness, beside
 from rankbench.results.compare_tests import Metric, measure
+from rankbench.results.leaderboard import Key, key_of
 from rankbench.results.pareto import on_front
 
 

@@ -16,8 +16,9 @@ from rankbench.report.figures import significance
 from rankbench.report.figures.scatter import front
 from rankbench.report.figures.series import MOST, series_of
 from rankbench.report.sections import sections_of
-from rankbench.results.compare import Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
+from rankbench.results.leaderboard import Query
 from rankbench.results.store import Store
 
 pytest.importorskip("matplotlib")

@@ -11,9 +11,10 @@ from rankbench.report.latex import latex_of
 from rankbench.report.leaderboard import table_of
 from rankbench.report.shift import tables_of
 from rankbench.report.table import Cell, Column, Table, mark_best
-from rankbench.results.compare import Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_shift import compare_shift
+from rankbench.results.leaderboard import Query
 from rankbench.results.store import Store
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from rankbench.report.page.document import page_of
 from rankbench.report.sections import sections_of
-from rankbench.results.compare import Query
 from rankbench.results.compare_runs import read_runs
+from rankbench.results.leaderboard import Query
 from rankbench.results.sound import Fault
 
 pytest.importorskip("matplotlib")

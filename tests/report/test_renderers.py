@@ -10,9 +10,10 @@ from rankbench.report.json import json_of, json_of_shift
 from rankbench.report.leaderboard import table_of
 from rankbench.report.markdown import markdown_of
 from rankbench.report.shift import tables_of
-from rankbench.results.compare import Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_shift import compare_shift
+from rankbench.results.leaderboard import Query
 from rankbench.results.store import Store
 from rankbench.spec import NUMBERS
 

@@ -3,9 +3,9 @@ import pytest
 from fake_runs import store_run
 from rankbench.errors import UserError
 from rankbench.report.request import check_names, metrics_in, names_in
-from rankbench.results.compare import Query
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Query
 from rankbench.results.store import Store
 
 

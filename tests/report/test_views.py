@@ -8,8 +8,8 @@ from rankbench.evaluation.meanings import GAMMAS
 from rankbench.report.by_cut_off import at_every_cut_off
 from rankbench.report.shift_table import ranges
 from rankbench.report.view import tables_of_view
-from rankbench.results.compare import Query
 from rankbench.results.compare_shift import compare_shift
+from rankbench.results.leaderboard import Query
 from rankbench.results.sound import read_sound
 from rankbench.results.store import Store
 

@@ -5,9 +5,10 @@ import pytest
 
 from fake_runs import DIGEST, store_run
 from rankbench.errors import UserError
-from rankbench.results.compare import Leaderboard, Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Leaderboard, Query
 from rankbench.results.store import Store, StoredRun
 
 NDCG, RECALL = Metric("ndcg", 20), Metric("recall", 20)

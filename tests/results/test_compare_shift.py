@@ -1,10 +1,10 @@
 import pytest
 
 from fake_runs import store_run
-from rankbench.results.compare import Query
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_shift import Shift, compare_shift
 from rankbench.results.compare_tests import Group, Metric
+from rankbench.results.leaderboard import Query
 from rankbench.results.store import Store
 
 NDCG = Metric("ndcg", 20)

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from fake_runs import store_run
-from rankbench.results.compare import Query
 from rankbench.results.compare_shift import compare_shift
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Query
 from rankbench.results.pareto import on_front
 from rankbench.results.sound import read_sound
 from rankbench.results.store import Store, StoredRun

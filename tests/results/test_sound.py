@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fake_runs import store_run
-from rankbench.results.compare import Query, compare
+from rankbench.results.compare import compare
 from rankbench.results.compare_shift import compare_shift
 from rankbench.results.compare_tests import Metric
+from rankbench.results.leaderboard import Query
 from rankbench.results.sound import Reading, read_sound, surviving
 from rankbench.results.store import DOCUMENTS, TABLES, Store, StoredRun
 

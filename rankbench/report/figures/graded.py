@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rankbench.evaluation.meanings import GAMMAS
 from rankbench.evaluation.metrics import AT
 from rankbench.report.figures.series import MOST, SIZE, Drawing, Series, best_of
-from rankbench.results.compare import Leaderboard, Line
+from rankbench.results.leaderboard import Leaderboard, Line
 from rankbench.results.per_user import user_values
 from rankbench.results.store import StoredRun
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rankbench.report.captions import title_of
 from rankbench.report.figures.series import SIZE, Drawing, Series
-from rankbench.results.compare import PLAIN, SHIFTED
 from rankbench.results.compare_shift import Pair, Robustness
+from rankbench.results.leaderboard import PLAIN, SHIFTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

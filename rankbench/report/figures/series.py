@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rankbench.drawing import COLOURS, SERIES, STYLES
-from rankbench.results.compare import Line
+from rankbench.results.leaderboard import Line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

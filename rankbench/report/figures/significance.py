@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rankbench.drawing import COLOURS
 from rankbench.report.captions import title_of
 from rankbench.report.figures.series import SIZE, Drawing, Series
-from rankbench.results.compare import Key, Leaderboard, Line
+from rankbench.results.leaderboard import Key, Leaderboard, Line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

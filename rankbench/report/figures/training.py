@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rankbench.report.figures.series import MOST, SIZE, Drawing, Series, best_of
-from rankbench.results.compare import Line
+from rankbench.results.leaderboard import Line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

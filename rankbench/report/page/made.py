@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from rankbench.report.stored import facts_of_run
-from rankbench.results.compare import Line
 from rankbench.results.compare_runs import Run
+from rankbench.results.leaderboard import Line
 from rankbench.results.lookup import command_of
 
 
