@@ -1,6 +1,7 @@
 """What all tests share: real data where there are some, and a device for the kernels in Triton."""
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,21 @@ def triton_device() -> torch.device:
     if find_spec("triton") is None:
         pytest.skip("needs triton, which this platform's tests do not install")
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.fixture
+def report(monkeypatch, capsys):
+    """Run `rankbench report` in this process; return exit code, stdout and stderr."""
+    from rankbench.cli.app import main
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["rankbench", "report", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return run
 
 
 @pytest.fixture(autouse=True)

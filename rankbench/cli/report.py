@@ -10,8 +10,8 @@ import typer
 
 from rankbench.cli.faults import say_faults
 from rankbench.cli.report_files import check_places, write_files
-from rankbench.cli.report_options import Along, By, Compat, Match, form_of, view_of
-from rankbench.cli.report_printing import print_leaderboards, print_shift, say
+from rankbench.cli.report_options import BOTH, Along, By, Compat, Match, form_of, view_of
+from rankbench.cli.report_printing import print_both, print_leaderboards, print_shift, say
 
 if TYPE_CHECKING:
     from rankbench.results.sound import Reading
@@ -55,7 +55,10 @@ def report(
     ] = "ndcg@20,recall@20",
     select: Annotated[
         str,
-        typer.Option(help="Validation set that chooses parameters and epoch: iid or popularity.", rich_help_panel=KEEP),
+        typer.Option(
+            help="Validation set that chooses parameters and epoch: iid, popularity, or both side by side.",
+            rich_help_panel=KEEP,
+        ),
     ] = "iid",
     compat: Annotated[
         Compat | None, typer.Option(help="Measure as the published tables do.", rich_help_panel=KEEP)
@@ -83,14 +86,15 @@ def report(
         {"--by": by and by.value, "--curve": curve and curve.value, "--matched": match and match.value},
         pareto,
         ood,
-        form,
+        select,
     )
     from rankbench.report.request import check_names, metrics_in, names_in
-    from rankbench.results.leaderboard import Query
+    from rankbench.results.leaderboard import PLAIN, Query
 
+    both = select == BOTH
     query = Query(
         metrics=metrics_in(metric),
-        select=select,
+        select=PLAIN if both else select,
         convention=compat.value if compat else "standard",
         datasets=names_in(dataset),
         protocols=names_in(split),
@@ -103,10 +107,13 @@ def report(
     if reading.runs:
         check_names(query, reading.runs)
     if html or plots:
-        shown, omitted, damaged = write_files(reading, query, html, plots)
+        shown, omitted, damaged = write_files(reading, query, html, plots, both)
+    elif both:
+        shown, omitted, damaged = print_both(reading.runs, query, form, ood)
+    elif ood:
+        shown, omitted, damaged = print_shift(reading.runs, query, form, view)
     else:
-        found = print_shift(reading.runs, query, form, view) if ood else print_leaderboards(reading.runs, query, form)
-        shown, omitted, damaged = found
+        shown, omitted, damaged = print_leaderboards(reading.runs, query, form)
     faults = (*reading.faults, *damaged)
     say(shown, omitted, len(reading.runs) - len(damaged), bool(faults), ood, runs)
     say_faults(faults)

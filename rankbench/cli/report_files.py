@@ -36,13 +36,13 @@ def check_places(html: Path | None, plots: Path | None, form: str) -> None:
 
 
 def write_files(
-    reading: Reading, query: Query, html: Path | None, plots: Path | None
+    reading: Reading, query: Query, html: Path | None, plots: Path | None, both: bool
 ) -> tuple[int, tuple[str, ...], tuple[Fault, ...]]:
     """Write what is asked for; return how many leaderboards it shows, what it cannot show, and damaged runs."""
     from rankbench.report.sections import sections_of
     from rankbench.results.sound import surviving
 
-    sections, damaged = surviving(reading.runs, lambda kept: sections_of(kept, query))
+    sections, damaged = surviving(reading.runs, lambda kept: sections_of(kept, query, both))
     if html and sections.found:
         from rankbench.report.page.document import page_of
 

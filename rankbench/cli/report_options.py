@@ -35,6 +35,10 @@ class Match(StrEnum):
     ndcg = "ndcg"
 
 
+BOTH = "both"
+"""What `--select` takes beside the name of a validation set."""
+
+
 class Along(StrEnum):
     """What a curve runs along."""
 
@@ -55,7 +59,7 @@ def form_of(**asked: bool) -> Form:
     return Form(chosen[0]) if chosen else Form.terminal
 
 
-def view_of(options: dict[str, str | None], pareto: bool, ood: bool, form: Form) -> str:
+def view_of(options: dict[str, str | None], pareto: bool, ood: bool, select: str) -> str:
     """Return which view of a report of robustness is asked for, "" for none.
 
     Raises:
@@ -71,9 +75,6 @@ def view_of(options: dict[str, str | None], pareto: bool, ood: bool, form: Form)
     option, view = next(iter(asked.items()), ("", ""))
     if view and not ood:
         raise UserError(f"{option} goes with --ood.", f"rankbench report --ood {option}")
-    if view and form in (Form.json, Form.csv):
-        raise UserError(
-            f"{option} is a view for reading; --{form.value} has a fixed schema.",
-            f"Name metrics instead, as in --{form.value} --metric ndcg@20,ndcg@50,ndcg_gamma_1@20.",
-        )
+    if view and select == BOTH:
+        raise UserError(f"{option} shows one choice at a time.", "Use --select iid, then --select popularity.")
     return view

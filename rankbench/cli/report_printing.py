@@ -13,7 +13,8 @@ from rankbench.cli.report_options import Form
 if TYPE_CHECKING:
     from rankbench.report.table import Table
     from rankbench.results.compare_runs import Run
-    from rankbench.results.leaderboard import Query
+    from rankbench.results.compare_shift import Robustness
+    from rankbench.results.leaderboard import Leaderboard, Query
     from rankbench.results.sound import Fault
 
 Answered = tuple[int, tuple[str, ...], tuple["Fault", ...]]
@@ -22,18 +23,12 @@ Answered = tuple[int, tuple[str, ...], tuple["Fault", ...]]
 
 def print_leaderboards(runs: Sequence[Run], query: Query, form: Form) -> Answered:
     """Print the leaderboards."""
-    from rankbench.report.csv import csv_of
-    from rankbench.report.json import json_of
     from rankbench.report.leaderboard import table_of
     from rankbench.results.compare import compare
     from rankbench.results.sound import surviving
 
     found, damaged = surviving(runs, lambda kept: compare(kept, query))
-    if form is Form.json:
-        typer.echo(json_of(found.leaderboards), nl=False)
-    elif form is Form.csv:
-        typer.echo(csv_of(found.leaderboards, query), nl=False)
-    else:
+    if not _written(found.leaderboards, query, form):
         _draw([table_of(board) for board in found.leaderboards], form)
     return len(found.leaderboards), found.omitted, damaged
 
@@ -41,8 +36,6 @@ def print_leaderboards(runs: Sequence[Run], query: Query, form: Form) -> Answere
 def print_shift(runs: Sequence[Run], query: Query, form: Form, view: str) -> Answered:
     """Print the tables of robustness, or a view of them: "group", "k" or "gamma"."""
     from rankbench.report.by_cut_off import at_every_cut_off
-    from rankbench.report.csv import csv_of_shift
-    from rankbench.report.json import json_of_shift
     from rankbench.report.view import tables_of_view
     from rankbench.results.compare_shift import Shift, compare_shift
     from rankbench.results.sound import surviving
@@ -54,13 +47,50 @@ def print_shift(runs: Sequence[Run], query: Query, form: Form, view: str) -> Ans
         return found, [drawn for table in found.tables for drawn in tables_of_view(table, view, kept)]
 
     (found, tables), damaged = surviving(runs, answer)
-    if form is Form.json:
-        typer.echo(json_of_shift(found.tables), nl=False)
-    elif form is Form.csv:
-        typer.echo(csv_of_shift(found.tables, query), nl=False)
-    else:
+    if not _written_shift(found.tables, query, form):
         _draw(tables, form)
     return len(found.tables), found.omitted, damaged
+
+
+def print_both(runs: Sequence[Run], query: Query, form: Form, ood: bool) -> Answered:
+    """Print leaderboards, or tables of robustness, as each validation set chooses them."""
+    from rankbench.report.both_choices import choices_table, shift_choices_table
+    from rankbench.results.both_choices import compare_both, compare_shift_both
+    from rankbench.results.sound import surviving
+
+    if ood:
+        tables, damaged = surviving(runs, lambda kept: compare_shift_both(kept, query))
+        if not _written_shift([table for both in tables.found for table in both], query, form):
+            _draw([shift_choices_table(both) for both in tables.found], form)
+        return len(tables.found), tables.omitted, damaged
+    boards, damaged = surviving(runs, lambda kept: compare_both(kept, query))
+    if not _written([board for both in boards.found for board in both], query, form):
+        _draw([choices_table(both) for both in boards.found], form)
+    return len(boards.found), boards.omitted, damaged
+
+
+def _written(boards: Sequence[Leaderboard], query: Query, form: Form) -> bool:
+    """Print leaderboards for other programs, if that is asked for."""
+    from rankbench.report.csv import csv_of
+    from rankbench.report.json import json_of
+
+    if form is Form.json:
+        typer.echo(json_of(boards), nl=False)
+    elif form is Form.csv:
+        typer.echo(csv_of(boards, query), nl=False)
+    return form in (Form.json, Form.csv)
+
+
+def _written_shift(tables: Sequence[Robustness], query: Query, form: Form) -> bool:
+    """Print tables of robustness for other programs, if that is asked for."""
+    from rankbench.report.csv import csv_of_shift
+    from rankbench.report.json import json_of_shift
+
+    if form is Form.json:
+        typer.echo(json_of_shift(tables), nl=False)
+    elif form is Form.csv:
+        typer.echo(csv_of_shift(tables, query), nl=False)
+    return form in (Form.json, Form.csv)
 
 
 def _draw(tables: list[Table], form: Form) -> None:

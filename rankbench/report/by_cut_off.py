@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from rankbench.evaluation.metrics import KS
 from rankbench.report import captions
-from rankbench.report.leaderboard import score_cell
-from rankbench.report.shift_table import both_ways, loss_of, name_of, sides_of
+from rankbench.report.leaderboard import both_ways, label_of, score_cell
+from rankbench.report.shift_table import name_of, sides_of
 from rankbench.report.table import Cell, Column, Table, mark_best
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Metric
@@ -27,7 +27,7 @@ def cut_off_table(table: Robustness) -> Table:
     differing = captions.varying(line for pair in table.pairs for line in sides_of(pair))
     rows = [
         (
-            loss_of(pair, differing),
+            label_of(sides_of(pair), differing),
             Cell(both_ways(line.backbone for line in sides_of(pair))),
             *(replace(score_cell(side, m), spread="") for side in (pair.plain, pair.shifted) for m in metrics),
         )

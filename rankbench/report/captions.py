@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
-from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.bootstrap import RESAMPLES
-from rankbench.results.compare_runs import LeftOut
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Group, Metric
 from rankbench.results.leaderboard import BASELINE, PLAIN, SHIFTED, Leaderboard, Line
+
+_NOISE = (
+    "≈: within noise, not significant (paired t over users, Holm over the lines) or less than the standard deviation "
+    "over seeds."
+)
 
 
 def title_of(metric: Metric) -> str:
@@ -54,7 +57,8 @@ def of_shift(table: Robustness) -> str:
     sentences = [
         what,
         f"Best under shift first, lines without a loss last. Kept: {first} on `{SHIFTED}` in percent of `{PLAIN}`.",
-        _of_evidence(table, first),
+        _of_gains(table, first),
+        _of_beats(table),
         _of_cost(table),
         of_size(table),
         _selection(plain),
@@ -66,16 +70,67 @@ def of_shift(table: Robustness) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _of_evidence(table: Robustness, first: str) -> str:
+def of_choices(board: Leaderboard) -> str:
+    """Return the caption of a leaderboard as each validation set chooses it."""
+    first = title_of(board.query.metrics[0])
+    return " ".join(
+        filter(
+            None,
+            (
+                _both(board, first),
+                _spread(board.lines, board),
+                _users(board),
+                _masked(board),
+                _training(board.lines),
+            ),
+        )
+    )
+
+
+def of_shift_choices(table: Robustness) -> str:
+    """Return the caption of a table of robustness as each validation set chooses it."""
+    lines, first = [pair.line for pair in table.pairs], title_of(table.plain.query.metrics[0])
+    return " ".join(
+        filter(
+            None,
+            (
+                f"{first} on the tests `{PLAIN}` and `{SHIFTED}`.",
+                _both(table.plain, first),
+                _of_noise(table),
+                _spread(lines, table.plain),
+                _users_of_both(table),
+                _masked(table.plain),
+                _training(lines),
+            ),
+        )
+    )
+
+
+def _both(board: Leaderboard, first: str) -> str:
+    return (
+        f"Each line is trained once. Two validation sets, both cut from train, choose its epoch and parameters by mean "
+        f"NDCG@20: `{PLAIN}` is drawn like train, `{SHIFTED}` uniformly over items, so it knows the shift beforehand. "
+        f"Change: {first} as `{SHIFTED}` chooses over that as `{PLAIN}` does, = if both chose the same. Epochs, and "
+        f"parameters where they differ: {PLAIN} | {SHIFTED}."
+    )
+
+
+def _of_gains(table: Robustness, first: str) -> str:
     if table.evidence is None:
         return f"{first} of single users is not stored of these runs, so no gain has an interval."
     if not any(one.contrasts for one in table.evidence.by_test.values()):
         return ""
-    return (
-        f"With a gain its 95 % interval ({RESAMPLES:,} bootstrap resamples of the users); ≈: within noise, not "
-        "significant (paired t over users, Holm over the lines) or less than the standard deviation over seeds. "
-        "Beats: the lines that are significantly worse (the same test, Holm over all pairs)."
-    )
+    return f"With a gain its 95 % interval ({RESAMPLES:,} bootstrap resamples of the users); {_NOISE}"
+
+
+def _of_noise(table: Robustness) -> str:
+    return _NOISE if table.evidence and any(e.contrasts for e in table.evidence.by_test.values()) else ""
+
+
+def _of_beats(table: Robustness) -> str:
+    if table.evidence is None or not any(one.contrasts for one in table.evidence.by_test.values()):
+        return ""
+    return "Beats: the lines that are significantly worse (the same test, Holm over all pairs)."
 
 
 def _of_cost(table: Robustness) -> str:
@@ -103,23 +158,6 @@ def _nats(value: float) -> str:
     return "infinite" if math.isinf(value) else f"{value:.3f} nats"
 
 
-def of_budget(lines: Iterable[Line]) -> list[str]:
-    """Return a warning if losses on one backbone were given different numbers of configurations."""
-    found = []
-    by_backbone: dict[str, list[Line]] = {}
-    for line in lines:
-        if line.has_loss:
-            by_backbone.setdefault(line.choice.backbone.name, []).append(line)
-    for backbone, same in by_backbone.items():
-        least, most = (choose(same, key=lambda line: line.choice.tried) for choose in (min, max))
-        if least.choice.tried != most.choice.tried:
-            found.append(
-                f"Budgets differ on {backbone}: {least.choice.loss.name} had {least.choice.tried} and "
-                f"{most.choice.loss.name} {most.choice.tried} configurations to choose from; more tries win by chance."
-            )
-    return found
-
-
 def of_groups(groups: Sequence[Group]) -> str:
     """Return the caption of recall by popularity group."""
     *most, last = (f"{group.items:,}" for group in groups)
@@ -128,24 +166,6 @@ def of_groups(groups: Sequence[Group]) -> str:
         f"is a few popular items, the tail many rare ones; here {', '.join(most)} and {last} items. Recall of a group: "
         "hits over test interactions with its items, summed over users and seeds."
     )
-
-
-def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
-    """Return the notes on single lines and on runs left out of a leaderboard."""
-    notes = []
-    lines = list(lines)
-    for line in lines:
-        choice = line.choice
-        if choice.failure:
-            notes.append(f"{line.title} diverged: {choice.failure}.")
-        elif choice.seeds_differ and choice.shared_seeds:
-            shared = f"seed{'s' if len(choice.shared_seeds) > 1 else ''} {', '.join(map(str, choice.shared_seeds))}"
-            notes.append(f"{line.title}: chosen on {shared}, which all its configurations share.")
-        elif choice.seeds_differ:
-            notes.append(f"{line.title}: its configurations share no seed; each was judged by its own.")
-    notes += dict.fromkeys(_tables(line) for line in lines if hashed(line.choice.runs[0].tables))
-    notes += [_left_out(left, board) for left in board.left_out]
-    return notes
 
 
 def varying(lines: Iterable[Line]) -> set[str]:
@@ -157,20 +177,6 @@ def varying(lines: Iterable[Line]) -> set[str]:
 def spelled(train: dict[str, Value], keys: Iterable[str]) -> str:
     """Return some training values as key=value words."""
     return " ".join(f"{key}={show(train[key])}" for key in sorted(keys) if key in train)
-
-
-def _tables(line: Line) -> str:
-    run = line.choice.runs[0]
-    return f"{line.backbone} with d = {dict(run.configuration.train)['dim']}: {in_words(run.tables)}."
-
-
-def _left_out(left: LeftOut, board: Leaderboard) -> str:
-    if left.numbers == board.numbers:
-        why = f"another split of the same name (digest {left.digest[:7]}, here {board.digest[:7]})"
-    else:
-        why = f"another version of the numerics ({left.numbers}, here {board.numbers})"
-    runs = "1 run" if left.runs == 1 else f"{left.runs} runs"
-    return f"Left out: {runs} of {board.dataset}, split {board.protocol}, made with {why}."
 
 
 def _selection(board: Leaderboard) -> str:

@@ -3,7 +3,8 @@
     dataset, protocol, test        where the line stands
     backbone, loss                 as typed, with the parameters chosen; a dash for no loss
     train                          the training values chosen, key=value
-    selected_by, convention        the validation set that chose, and how the test was measured
+    selected_by, convention        the validation set that chose, and how the test was measured; with `--select both`
+                                   every line is there for both
     status                         done or diverged
     seeds, tried                   seeds of the line, configurations to choose from
     valid_ndcg@20                  mean over its seeds

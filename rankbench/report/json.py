@@ -10,6 +10,8 @@ Without `--ood` a list of leaderboards:
     left_out                   list of {numbers, digest, runs}: runs that may not stand in the same table
     lines                      list of lines, best first
 
+With `--select both` each is there once for every validation set that chose, see selected_by.
+
 With `--ood` a list of tables of robustness:
 
     dataset                    string

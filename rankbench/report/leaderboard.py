@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rankbench.report import captions
+from rankbench.report.notes import notes_on
 from rankbench.report.table import Cell, Column, Table, decimals, mark_best, percent
 from rankbench.results.compare_tests import Metric
 from rankbench.results.leaderboard import Leaderboard, Line
@@ -42,13 +43,25 @@ def table_of(board: Leaderboard) -> Table:
         columns=columns,
         rows=mark_best(rows),
         caption=captions.of_leaderboard(board),
-        notes=tuple(captions.notes_on(board.lines, board)),
+        notes=tuple(notes_on(board.lines, board)),
     )
 
 
 def loss_cell(line: Line, differing: Iterable[str]) -> Cell:
     """Return the loss as it is typed, and the training values in which the lines of the table differ."""
     return Cell(line.loss, detail=captions.spelled(line.choice.asked, differing))
+
+
+def label_of(lines: Iterable[Line], differing: Iterable[str]) -> Cell:
+    """Return the loss of a line, both ways where it was chosen twice, differently."""
+    cells = [loss_cell(line, differing) for line in lines]
+    details = dict.fromkeys(cell.detail for cell in cells)
+    return Cell(both_ways([cell.text for cell in cells]), detail=" | ".join(filter(None, details)))
+
+
+def both_ways(labels: Iterable[str]) -> str:
+    """Return the label, or both of them where the two choices differ."""
+    return " | ".join(dict.fromkeys(labels))
 
 
 def score_cell(line: Line | None, metric: Metric) -> Cell:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rankbench.report import leaderboard, shift
+from rankbench.report.both_choices import shift_choices_table
 from rankbench.report.figures import graded, popularity, scatter, significance, training
 from rankbench.report.figures.series import Drawing, Series, series_of
 from rankbench.report.table import Table
+from rankbench.results.both_choices import compare_shift_both
 from rankbench.results.compare import compare
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness, compare_shift
@@ -46,18 +48,32 @@ class Sections:
     omitted: tuple[str, ...]
 
 
-def sections_of(runs: Sequence[Run], query: Query) -> Sections:
-    """Return a section for every data set with both tests, and one for every other leaderboard."""
+def sections_of(runs: Sequence[Run], query: Query, both: bool = False) -> Sections:
+    """Return a section for every data set with both tests, and one for every other leaderboard.
+
+    Args:
+        runs: the runs.
+        query: what is asked.
+        both: whether to show also what each validation set chooses, where there are two.
+    """
     robust, boards = compare_shift(runs, query), compare(runs, query)
-    found = [_of_shift(table) for table in robust.tables]
+    chosen = _choices(runs, query) if both else {}
+    found = [_of_shift(table, chosen.get(table.plain.dataset) if table.one_model else None) for table in robust.tables]
     covered = {(table.plain.dataset, table.plain.protocol) for table in robust.tables if table.one_model}
     found += [_of_board(board) for board in boards.leaderboards if (board.dataset, board.protocol) not in covered]
     return Sections(tuple(sorted(found, key=lambda section: section.title)), boards.omitted)
 
 
-def _of_shift(table: Robustness) -> Section:
+def _choices(runs: Sequence[Run], query: Query) -> dict[str, Table]:
+    """Return, by data set, what each validation set chooses where there are two."""
+    found = [tables for tables in compare_shift_both(runs, query).found if len(tables) > 1]
+    return {tables[0].plain.dataset: shift_choices_table(tables) for tables in found}
+
+
+def _of_shift(table: Robustness, choices: Table | None) -> Section:
     lines = [pair.line for pair in table.pairs]
-    series, tables = series_of(lines), shift.tables_of(table)
+    series, (main, *others) = series_of(lines), shift.tables_of(table)
+    tables = [main, *([choices] if choices else []), *others]
     K, select = table.plain.query.metrics[0].K, table.plain.query.select
     drawings = [
         scatter.of_shift(table, series),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rankbench.evaluation.metrics import AT
 from rankbench.report import captions
-from rankbench.report.leaderboard import budget_cells, loss_cell, score_cell
+from rankbench.report.leaderboard import both_ways, budget_cells, label_of, score_cell
+from rankbench.report.notes import notes_on, of_budget
 from rankbench.report.table import NOTHING, Cell, Column, Table, mark_best, percent
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Metric
@@ -26,10 +27,10 @@ def table_of_both(table: Robustness) -> Table:
     letter = {pair.line.key: letters(i) for i, pair in enumerate(table.pairs)}
     rows = [
         (
-            loss_of(pair, differing),
+            label_of(sides_of(pair), differing),
             Cell(both_ways([line.backbone for line in sides_of(pair)])),
-            *_side(pair.plain, table.plain, table),
-            *_side(pair.shifted, table.shifted, table),
+            *side_cells(pair.plain, table.plain, table),
+            *side_cells(pair.shifted, table.shifted, table),
             percent(pair.kept),
             *_cost(pair, table),
             Cell(letter[pair.line.key]),
@@ -77,7 +78,8 @@ def _side_columns(test: str, metrics: tuple[Metric, ...]) -> tuple[Column, ...]:
     )
 
 
-def _side(line: Line | None, board: Leaderboard, table: Robustness) -> tuple[Cell, ...]:
+def side_cells(line: Line | None, board: Leaderboard, table: Robustness) -> tuple[Cell, ...]:
+    """Return the first metric on a test, its gain over softmax with its interval, and the other metrics."""
     first, *others = board.query.metrics
     evidence = table.evidence.by_test.get(board.test) if table.evidence else None
     return (
@@ -137,18 +139,6 @@ def sides_of(pair: Pair) -> list[Line]:
     return [line for line in (pair.plain, pair.shifted) if line]
 
 
-def loss_of(pair: Pair, differing: Iterable[str]) -> Cell:
-    """Return the loss of a pair, both ways where the two trainings chose differently."""
-    cells = [loss_cell(line, differing) for line in sides_of(pair)]
-    details = dict.fromkeys(cell.detail for cell in cells)
-    return Cell(both_ways([cell.text for cell in cells]), detail=" | ".join(filter(None, details)))
-
-
-def both_ways(labels: Iterable[str]) -> str:
-    """Return the label, or both of them where the two trainings chose different parameters."""
-    return " | ".join(dict.fromkeys(labels))
-
-
 def name_of(table: Robustness) -> str:
     """Return data set and splits as titles have them."""
     protocols = dict.fromkeys((table.plain.protocol, table.shifted.protocol))
@@ -156,9 +146,9 @@ def name_of(table: Robustness) -> str:
 
 
 def _notes(table: Robustness) -> tuple[str, ...]:
-    plain = captions.notes_on((pair.plain for pair in table.pairs if pair.plain), table.plain)
-    shifted = captions.notes_on((pair.shifted for pair in table.pairs if pair.shifted), table.shifted)
-    budget = captions.of_budget([pair.line for pair in table.pairs])
+    plain = notes_on((pair.plain for pair in table.pairs if pair.plain), table.plain)
+    shifted = notes_on((pair.shifted for pair in table.pairs if pair.shifted), table.shifted)
+    budget = of_budget([pair.line for pair in table.pairs])
     if table.one_model:
         return (*budget, *plain)
     return (*budget, *(f"Split {PLAIN}: {note}" for note in plain), *(f"Split {SHIFTED}: {note}" for note in shifted))

@@ -40,6 +40,7 @@ class Run:
         tables: what its embedding tables take, by side; nothing is known of those of older runs.
         loss_label, backbone_label: how loss and backbone are typed, defaults left out.
         valid: the best validation NDCG@20, by validation set.
+        epochs: the epoch that reached it, by validation set.
         diverged: whether training ended with a loss that is not finite.
         reason: why it diverged; empty if it did not.
         last_finite_loss: the mean loss of the last epoch before that.
@@ -57,6 +58,7 @@ class Run:
     loss_label: str
     backbone_label: str
     valid: dict[str, float]
+    epochs: dict[str, int]
     diverged: bool
     reason: str
     last_finite_loss: float | None
@@ -145,6 +147,7 @@ def run_of(stored: StoredRun) -> Run:
             loss_label=spec["labels"]["loss"],
             backbone_label=spec["labels"]["backbone"],
             valid=outcome["best_valid_ndcg@20"],
+            epochs=outcome["best_epoch"],
             diverged=stored.diverged,
             reason=outcome["reason"] or "",
             last_finite_loss=outcome["last_finite_loss"],

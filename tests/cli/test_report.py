@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from fake_runs import store_run
-from rankbench.cli.app import main
 from rankbench.results.store import Store
 
 LOSSES = {
@@ -31,20 +30,6 @@ def runs(tmp_path_factory):
                 ndcg = {"iid": 0.1 + 0.0123 * i + 0.0045 * j + 0.001 * seed, "popularity": 0.05 + 0.0067 * i}
                 store_run(store, loss, seed, params=params, backbone=backbone, protocol="shift", ndcg=ndcg, recall=0.2)
     return folder
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line in this process; return exit code, stdout and stderr."""
-
-    def run(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rankbench", "report", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def on_terminal(folder, columns: int, *words: str) -> str:
@@ -113,67 +98,67 @@ def test_a_terminal_too_narrow_for_any_table_still_gets_whole_numbers(runs):
     assert "No room for" in plain
 
 
-def test_json_csv_and_markdown_hold_the_same_leaderboard(runs, call):
+def test_json_csv_and_markdown_hold_the_same_leaderboard(runs, report):
     words = ("--runs", runs, "--backbone", "mf", "--metric", "recall@20,ndcg@5")
-    code, text, err = call(*words, "--json")
+    code, text, err = report(*words, "--json")
     assert (code, err) == (0, "")
     (board,) = json.loads(text)
     means = [line["scores"]["ndcg@5"]["mean"] for line in board["lines"]]
     assert len(means) == 4
-    _, text, _ = call(*words, "--csv")
+    _, text, _ = report(*words, "--csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [float(row["ndcg@5_mean"]) for row in rows] == means
-    _, text, _ = call(*words, "--markdown")
+    _, text, _ = report(*words, "--markdown")
     drawn = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][2:]
     assert [row[3].strip("*").split()[0] for row in drawn] == [f"{mean:.4f}" for mean in means]
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv", "--markdown", "--latex"])
-def test_every_form_of_the_shifted_report(runs, call, form):
-    code, text, err = call("--runs", runs, "--ood", form)
+def test_every_form_of_the_shifted_report(runs, report, form):
+    code, text, err = report("--runs", runs, "--ood", form)
     assert (code, err) == (0, "")
     assert text.count("slatk") >= 5
 
 
-def test_no_runs_is_no_error_and_says_what_to_run(tmp_path, call):
+def test_no_runs_is_no_error_and_says_what_to_run(tmp_path, report):
     for words, out in (((), ""), (("--json",), "[]\n"), (("--ood", "--json"), "[]\n"), (("--markdown",), "")):
-        code, text, err = call("--runs", tmp_path / "none", *words)
+        code, text, err = report("--runs", tmp_path / "none", *words)
         assert (code, text) == (0, out)
         assert "`rankbench run`" in err
     assert not (tmp_path / "none").exists()
-    code, text, _ = call("--runs", tmp_path / "none", "--csv")
+    code, text, _ = report("--runs", tmp_path / "none", "--csv")
     assert text.startswith("dataset,protocol,test,")
     assert len(text.splitlines()) == 1
 
 
-def test_one_run(tmp_path, call):
+def test_one_run(tmp_path, report):
     store_run(Store(tmp_path), "dsl", ndcg=0.1234)
-    code, text, err = call("--runs", tmp_path)
+    code, text, err = report("--runs", tmp_path)
     assert (code, err) == (0, "")
     assert "0.1234" in text
-    code, text, err = call("--runs", tmp_path, "--ood")
+    code, text, err = report("--runs", tmp_path, "--ood")
     assert (code, text) == (0, "")
     assert "nothing of it was measured on both tests" in err
     assert "--split shift" in err
 
 
-def test_names_that_never_meet_are_said_to(tmp_path, call):
+def test_names_that_never_meet_are_said_to(tmp_path, report):
     store = Store(tmp_path)
     store_run(store, "dsl", backbone="mf")
     store_run(store, "bpr", backbone="lightgcn")
-    code, text, err = call("--runs", tmp_path, "--loss", "dsl", "--backbone", "lightgcn")
+    code, text, err = report("--runs", tmp_path, "--loss", "dsl", "--backbone", "lightgcn")
     assert (code, text) == (0, "")
     assert "None of the 2 runs" in err
 
 
-def test_the_folder_comes_from_the_environment_or_is_runs_here(runs, call, monkeypatch):
+def test_the_folder_comes_from_the_environment_or_is_runs_here(runs, report, monkeypatch):
     monkeypatch.chdir(runs.parent)
     monkeypatch.delenv("RANKBENCH_RUNS", raising=False)
-    here = call("--json")[1]
+    here = report("--json")[1]
     monkeypatch.chdir(runs)
-    assert call("--json")[1] == "[]\n"
+    assert report("--json")[1] == "[]\n"
     monkeypatch.setenv("RANKBENCH_RUNS", str(runs))
-    assert call("--json")[1] == here
+    assert report("--json")[1] == here
     assert len(json.loads(here)[0]["lines"]) == 20
 
 
@@ -189,19 +174,19 @@ def test_the_folder_comes_from_the_environment_or_is_runs_here(runs, call, monke
         (("--json", "--csv"), "--json and --csv exclude each other"),
         (("--by", "k"), "rankbench report --ood --by k"),
         (("--ood", "--by", "k", "--curve", "gamma"), "--by k and --curve gamma exclude each other"),
-        (("--ood", "--curve", "gamma", "--json"), "ndcg_gamma_1@20"),
+        (("--ood", "--by", "k", "--select", "both"), "--by k shows one choice at a time"),
         (("--compat", "other"), "ir-benchmark"),
     ],
 )
-def test_wrong_input_exits_with_2(runs, call, words, message):
-    code, text, err = call("--runs", runs, *words)
+def test_wrong_input_exits_with_2(runs, report, words, message):
+    code, text, err = report("--runs", runs, *words)
     assert (code, text) == (2, "")
     assert message in err
 
 
-def test_a_file_is_no_folder_of_runs(tmp_path, call):
+def test_a_file_is_no_folder_of_runs(tmp_path, report):
     (tmp_path / "file").write_text("")
-    code, _, err = call("--runs", tmp_path / "file")
+    code, _, err = report("--runs", tmp_path / "file")
     assert code == 2
     assert "is not a folder of runs" in err
 
@@ -220,13 +205,13 @@ def test_the_report_loads_no_torch(runs):
 
 
 @pytest.mark.parametrize("words", [(), ("--json",), ("--csv",), ("--markdown",), ("--ood",)])
-def test_damaged_runs_are_named_on_stderr_and_the_rest_is_shown(tmp_path, call, words):
+def test_damaged_runs_are_named_on_stderr_and_the_rest_is_shown(tmp_path, report, words):
     store = Store(tmp_path)
     store_run(store, "dsl", protocol="shift", ndcg=0.1234)
     cut = store_run(store, "bpr", protocol="shift").path / "metrics.parquet"
     cut.write_bytes(cut.read_bytes()[:-9])
     (store_run(store, "psl", protocol="shift").path / "spec.json").unlink()
-    code, text, err = call("--runs", tmp_path, *words)
+    code, text, err = report("--runs", tmp_path, *words)
     assert code == 0
     assert "0.1234" in text
     assert "bpr" not in text
@@ -235,9 +220,9 @@ def test_damaged_runs_are_named_on_stderr_and_the_rest_is_shown(tmp_path, call, 
     assert "spec.json is missing" in err
 
 
-def test_a_store_of_damaged_runs_only_is_no_empty_store(tmp_path, call):
+def test_a_store_of_damaged_runs_only_is_no_empty_store(tmp_path, report):
     (store_run(Store(tmp_path), "dsl").path / "outcome.json").write_text("")
-    code, text, err = call("--runs", tmp_path)
+    code, text, err = report("--runs", tmp_path)
     assert (code, text) == (0, "")
     assert "can be relied on" in err
     assert "`rankbench run` makes the first" not in err
