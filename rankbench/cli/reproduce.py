@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankbench.cli.run import Device
+from rankbench.cli.places import DataFolder, Deterministic, Device, Jobs, Mirror, RunsFolder, Threads, Where
 
 if TYPE_CHECKING:
     import torch
 
-    from rankbench.published import PublishedTable
+    from rankbench.published import Line, PublishedTable
     from rankbench.published.reproduction import Reproduced
     from rankbench.results.store import Store
     from rankbench.runner import Job
+
+    Chosen = tuple[PublishedTable, tuple[Line, ...]]
 
 
 def reproduce(
@@ -30,13 +34,13 @@ def reproduce(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the epochs: a look, no reproduction.")] = False,
     seed: Annotated[str, typer.Option(help="Seeds: 3, 0,1,2 or 0-4.")] = "0",
-    device: Annotated[Device, typer.Option(help="CUDA if there is one.")] = Device.auto,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.")] = None,
-    data: Annotated[Path | None, typer.Option(envvar="RANKBENCH_DATA", help="Folder of the data.")] = None,
-    runs: Annotated[Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.")] = Path("runs"),
-    mirror: Annotated[
-        str | None, typer.Option(envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.")
-    ] = None,
+    device: Where = Device.auto,
+    deterministic: Deterministic = False,
+    threads: Threads = None,
+    jobs: Jobs = 1,
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    mirror: Mirror = None,
     stored: Annotated[bool, typer.Option("--stored", help="Show what is stored, make no runs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and their ids, make none.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -52,37 +56,59 @@ def reproduce(
         return
     from rankbench import published
     from rankbench.cli import running
-    from rankbench.cli.run import splits_of, use_threads
+    from rankbench.cli.side_by_side import Asked, check_jobs
     from rankbench.device import device_of
     from rankbench.plan import read_seeds
-    from rankbench.published.reproduction import jobs_of, lines_of, reproduced
+    from rankbench.published.reproduction import lines_of, reproduced
     from rankbench.report.request import names_in
     from rankbench.results.store import Store
 
     wanted = published.only(published.find(table), names_in(part))
     wanted = tuple(map(published.quick, wanted)) if quick else wanted
-    asked = [(one, lines_of(wanted, one, names_in(line))) for one in wanted]
-    chosen = [(one, lines) for one, lines in asked if lines]
+    each = [(one, lines_of(wanted, one, names_in(line))) for one in wanted]
+    chosen = [(one, lines) for one, lines in each if lines]
     seeds, where, store = read_seeds(seed), device_of(device.value), Store(runs)
-    jobs: dict[tuple[str, str], list[Job]] = {}
-    for one, lines in chosen:
-        splits = splits_of(data, one.dataset, one.protocol, mirror)
-        jobs |= {(one.part, of.name): jobs_of(one, of, splits, seeds) for of in lines}
-    every = [job for of_line in jobs.values() for job in of_line]
+    check_jobs(jobs, where.type)
+    of_line = _planned(chosen, seeds, data, mirror)
+    every = _in_order(of_line)
     if dry_run:
         running.show_plan(every, store, json)
         return
     if not stored:
-        use_threads(threads)
-        _say_duration(every, store, where)
-        running.make(every, store, where, force=False)
-    found = [(one, [reproduced(one, of, jobs[one.part, of.name], store) for of in lines]) for one, lines in chosen]
+        made = partial(_planned_again, chosen, seeds, data)
+        asked = Asked(made, runs, where.type, deterministic, threads)
+        _say_duration(every, store, asked.settle(1), jobs)
+        running.make(asked, every, store, jobs)
+    found = [(one, [reproduced(one, of, of_line[one.part, of.name], store) for of in lines]) for one, lines in chosen]
     _show(found, json, markdown)
     if not all(of.scores for _, lines in found for of in lines):
         raise typer.Exit(1)
 
 
-def _say_duration(jobs: list[Job], store: Store, device: torch.device) -> None:
+def _planned(
+    chosen: Sequence[Chosen], seeds: list[int], data: Path | None, mirror: str | None
+) -> dict[tuple[str, str], list[Job]]:
+    """Return the runs of each line, by the names of part and line; data that are missing are prepared now."""
+    from rankbench.cli.run import splits_of
+    from rankbench.published.reproduction import jobs_of
+
+    jobs: dict[tuple[str, str], list[Job]] = {}
+    for one, lines in chosen:
+        splits = splits_of(data, one.dataset, one.protocol, mirror)
+        jobs |= {(one.part, line.name): jobs_of(one, line, splits, seeds) for line in lines}
+    return jobs
+
+
+def _planned_again(chosen: Sequence[Chosen], seeds: list[int], data: Path | None) -> list[Job]:
+    """Return the runs of all lines, whose data are there already."""
+    return _in_order(_planned(chosen, seeds, data, None))
+
+
+def _in_order(of_line: dict[tuple[str, str], list[Job]]) -> list[Job]:
+    return [job for jobs in of_line.values() for job in jobs]
+
+
+def _say_duration(jobs: list[Job], store: Store, device: torch.device, n: int) -> None:
     """Say on stderr how long it may take, and where the guess comes from."""
     from rankbench.cli.console import notes
     from rankbench.published.duration import SECONDS, guess
@@ -97,7 +123,8 @@ def _say_duration(jobs: list[Job], store: Store, device: torch.device) -> None:
     if found.measured:
         sources.append(f"{SECONDS:.0f} s of training of each of {found.measured} kinds, evaluation not counted")
     notes().print(
-        f"{found.missing} of {len(jobs)} runs are to be made, about {duration(found.seconds)} on this machine: a guess "
+        f"{found.missing} of {len(jobs)} runs are to be made, about {duration(found.seconds)} on this machine"
+        f"{', one after the other' if n > 1 else ''}: a guess "
         f"from {' and '.join(sources)}. It can be stopped; the same command goes on.",
         markup=False,
         soft_wrap=True,

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankbench.cli.places import DataFolder, Deterministic, Device, Jobs, Mirror, RunsFolder, Threads, Where
+
 if TYPE_CHECKING:
     from rankbench.data.interactions import Split
     from rankbench.params import Value
     from rankbench.plan import Request
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
+    from rankbench.runner import Job
 
 
 class Compat(StrEnum):
@@ -29,7 +25,6 @@ class Compat(StrEnum):
 
 
 TRAINING = "Training (the default is the loss's own: `rankbench show LOSS`)"
-PLACES = "Places and speed (no part of a result)"
 
 
 def run(
@@ -93,32 +88,13 @@ def run(
     item_table: Annotated[
         str | None, typer.Option(help="Rows of item embeddings, as in hash:50%.", rich_help_panel=TRAINING)
     ] = None,
-    device: Annotated[Device, typer.Option(help="CUDA if there is one.", rich_help_panel=PLACES)] = Device.auto,
-    deterministic: Annotated[
-        bool,
-        typer.Option(
-            "--deterministic", help="On CUDA, add sums up in a fixed order: repeatable, slower.", rich_help_panel=PLACES
-        ),
-    ] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads on the CPU; all if left out.", rich_help_panel=PLACES)
-    ] = None,
-    jobs: Annotated[
-        int,
-        typer.Option("--jobs", "-j", min=1, help="Runs made side by side, each by a process.", rich_help_panel=PLACES),
-    ] = 1,
-    data: Annotated[
-        Path | None, typer.Option(envvar="RANKBENCH_DATA", help="Folder of the data.", rich_help_panel=PLACES)
-    ] = None,
-    runs: Annotated[
-        Path, typer.Option(envvar="RANKBENCH_RUNS", help="Folder of the results.", rich_help_panel=PLACES)
-    ] = Path("runs"),
-    mirror: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RANKBENCH_MIRROR", help="Folder or address to take archives from.", rich_help_panel=PLACES
-        ),
-    ] = None,
+    device: Where = Device.auto,
+    deterministic: Deterministic = False,
+    threads: Threads = None,
+    jobs: Jobs = 1,
+    data: DataFolder = None,
+    runs: RunsFolder = Path("runs"),
+    mirror: Mirror = None,
     compat: Annotated[
         Compat | None,
         typer.Option(help="Show the summary in the convention of the published tables.", show_default=False),
@@ -138,8 +114,8 @@ def run(
         "dim": dim, "precision": precision, "init": init, "user_table": user_table, "item_table": item_table,
     }  # fmt: skip
     from rankbench.cli import running
-    from rankbench.cli.side_by_side import Asked, check_jobs, run_side_by_side
-    from rankbench.device import device_of, set_deterministic
+    from rankbench.cli.side_by_side import Asked, check_jobs
+    from rankbench.device import device_of
     from rankbench.plan import plan
     from rankbench.results.store import Store
     from rankbench.runner import check_split
@@ -158,14 +134,9 @@ def run(
     if dry_run:
         running.show_plan(planned, store, json)
         return
-    if jobs > 1:
-        asked = Asked(request, data, dataset, split, runs, where.type, deterministic, force, save_model, threads)
-        finished = running.draw(run_side_by_side(asked, planned, store, jobs), len(planned), jobs)
-        finished.sort(key=lambda event: planned.index(event.job))
-    else:
-        use_threads(threads)
-        set_deterministic(deterministic and where.type == "cuda")
-        finished = running.make(planned, store, where, force, save_model)
+    made = partial(_planned, request, data, dataset, split)
+    asked = Asked(made, runs, where.type, deterministic, threads, force, save_model)
+    finished = running.make(asked, planned, store, jobs)
     running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(planned):
         raise typer.Exit(1)
@@ -184,6 +155,13 @@ def _request(
     return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid, reranked)
 
 
+def _planned(request: Request, data: Path | None, datasets: str, protocols: str) -> list[Job]:
+    """Return the runs of a request, whose data are there already."""
+    from rankbench.plan import plan
+
+    return plan(request, splits_of(data, datasets, protocols, None))
+
+
 def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:
     """Return the splits asked for, prepared now if they are missing; all names are checked first."""
     from rankbench.cli.reporter import Reporter
@@ -199,10 +177,3 @@ def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | No
         find_dataset(name, catalog).source_of(protocol)
     with Reporter() as reporter:
         return [ensure_split(folder, d, p, Access(mirror), reporter.show) for d, p in wanted]
-
-
-def use_threads(threads: int | None) -> None:
-    """Let the engine have some threads, all processors if none are given."""
-    from rankbench.parallel import available_threads, set_threads
-
-    set_threads(threads or available_threads())

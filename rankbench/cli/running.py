@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from rankbench.cli.console import notes, results
+from rankbench.cli.side_by_side import Asked, run_side_by_side
 from rankbench.errors import UserError
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.params import Value, show
@@ -33,9 +33,14 @@ def title_of(job: Job) -> str:
     return " · ".join([*parts, f"{spec.dataset}/{spec.protocol}", f"seed {spec.seed}"])
 
 
-def make(jobs: Sequence[Job], store: Store, device: torch.device, force: bool, models: bool = False) -> list[Finished]:
-    """Make the runs, showing progress on stderr, and return those that are stored now."""
-    return draw(((0, event) for event in run_all(jobs, store, device, force, models)), len(jobs))
+def make(asked: Asked, jobs: Sequence[Job], store: Store, n: int) -> list[Finished]:
+    """Make the runs, n side by side, showing progress on stderr, and return those that are stored now, in order."""
+    if n > 1:
+        finished = draw(run_side_by_side(asked, jobs, store, n), len(jobs), n)
+    else:
+        events = run_all(jobs, store, asked.settle(1), asked.force, asked.models)
+        finished = draw(((0, event) for event in events), len(jobs))
+    return sorted(finished, key=lambda event: jobs.index(event.job))
 
 
 def draw(events: Iterable[tuple[int, Event]], total: int, n: int = 1) -> list[Finished]:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -18,43 +18,43 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from rankbench.device import device_of, set_deterministic
 from rankbench.errors import UserError
-from rankbench.parallel import available_threads
-from rankbench.plan import Request, plan
+from rankbench.parallel import available_threads, set_threads
 from rankbench.results.store import Store
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What `rankbench run` was asked for, so that another process can plan the same runs.
+    """How runs are to be made, so that another process can make some of them in the same way.
 
     Args:
-        request: losses, backbones, seeds and training values.
-        data: the folder of the data.
-        datasets, protocols: as typed; prepared already.
+        plan: returns all runs, the same in every process; what it was made of is data, prepared already.
         runs: the folder of the results.
-        device: as typed.
+        device: "cpu" or "cuda".
         deterministic: whether sums on CUDA have a fixed order.
+        threads: threads of all processes together; None for all processors.
         force: make stored runs again.
         models: keep the models, too.
-        threads: threads of all processes together; None for all processors.
     """
 
-    request: Request
-    data: Path | None
-    datasets: str
-    protocols: str
+    plan: Callable[[], Sequence[Job]]
     runs: Path
     device: str
     deterministic: bool
-    force: bool
-    models: bool
     threads: int | None
+    force: bool = False
+    models: bool = False
 
-    def threads_each(self, n: int) -> int:
-        """Return the threads of each of n processes."""
-        return max(1, (self.threads or available_threads()) // n)
+    def settle(self, n: int) -> torch.device:
+        """Have this process, one of n, make runs as asked, and return the device."""
+        set_threads(max(1, (self.threads or available_threads()) // n))
+        device = device_of(self.device)
+        set_deterministic(self.deterministic and device.type == "cuda")
+        return device
 
 
 def check_jobs(n: int, device: str) -> None:
@@ -109,7 +109,7 @@ def _workers(asked: Asked, n: int) -> Generator[dict[int, Connection], None, Non
     try:
         for worker in range(n):
             pipes[worker], theirs = context.Pipe()
-            process = context.Process(target=_work, args=(asked, asked.threads_each(n), theirs), daemon=True)
+            process = context.Process(target=_work, args=(asked, n, theirs), daemon=True)
             process.start()
             theirs.close()
             started.append(process)
@@ -122,18 +122,11 @@ def _workers(asked: Asked, n: int) -> Generator[dict[int, Connection], None, Non
             left.join()
 
 
-def _work(asked: Asked, threads: int, pipe: Connection) -> None:
-    """Be a process: make the runs whose numbers come through the pipe."""
+def _work(asked: Asked, n: int, pipe: Connection) -> None:
+    """Be one of n processes: make the runs whose numbers come through the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from rankbench.cli.run import splits_of
-    from rankbench.device import device_of, set_deterministic
-    from rankbench.parallel import set_threads
-
-    set_threads(threads)
-    device, store = device_of(asked.device), Store(asked.runs)
-    set_deterministic(asked.deterministic and device.type == "cuda")
-    jobs = plan(asked.request, splits_of(asked.data, asked.datasets, asked.protocols, None))
+    device, store, jobs = asked.settle(n), Store(asked.runs), asked.plan()
     pipe.send("ready")
     while (index := pipe.recv()) is not None:
         try:

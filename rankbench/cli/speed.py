@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankbench.cli.run import Device
+from rankbench.cli.places import Device
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -8,6 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from rankbench import published
+from rankbench.cli import running, side_by_side
 from rankbench.cli.app import app
 from rankbench.data.catalog import find_dataset
 from rankbench.errors import UserError
@@ -128,6 +129,21 @@ def test_the_figure_is_that_of_the_convention_and_of_the_parameters_that_validat
     rows = pq.read_table(folder / "runs/online-retail/iid" / best / "metrics.parquet").to_pylist()
     value = {(r["convention"], r["metric"], r["k"]): r["value"] for r in rows}
     assert line["scores"]["ndcg@20"]["here"] == value["ir-benchmark", "ndcg", 20] != value["standard", "ndcg", 20]
+
+
+def test_runs_side_by_side_give_the_same_table(folder, monkeypatch):
+    one_by_one = call("small", "--json")
+    assert one_by_one[0] == 0
+    assert call("small", "--json", "--jobs", "2", "--threads", "2", "--runs", "others") == one_by_one
+    asked = []
+    monkeypatch.setattr(running, "make", lambda *given: asked.append(given))
+    monkeypatch.setattr(side_by_side, "available_threads", lambda: 3)
+    call("small", "--jobs", "3", "--deterministic", "--runs", "none")
+    ((how, jobs, _, n),) = asked
+    assert (how.deterministic, n) == (True, 3)
+    assert [job.spec for job in how.plan()] == [job.spec for job in jobs]
+    with pytest.raises(UserError, match=r"--jobs 4: on the CPU"):
+        call("small", "--jobs", "4")
 
 
 def test_screens(folder):
