@@ -131,11 +131,6 @@ def driver_version() -> str:
     return next((word for word in words if word[0].isdigit() and "." in word), "")
 
 
-def _versions() -> dict[str, str]:
-    packages = {name: _version(name) for name in PACKAGES}
-    return {"rankbench": __version__, "python": platform.python_version(), **packages}
-
-
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -180,7 +175,7 @@ def _routes_on_cpu() -> list[Route]:
 
 
 def _routes_on_gpu(without_triton: str) -> list[Route]:
-    exact = Route("evaluation", "float32 product, then exact scores", "so lists are those of the CPU")
+    exact = Route("evaluation", "float32 product, then exact scores", "lists are those of the CPU; measured there, too")
     steps = Route(
         "steps", "a captured CUDA graph", "one by one for losses and backbones that need the host; they say so"
     )

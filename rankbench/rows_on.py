@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
@@ -33,6 +34,20 @@ class Rows:
         row = torch.repeat_interleave(count)  # (pairs,)
         within = torch.arange(len(row), device=user.device) - (count.cumsum(0) - count)[row]  # (pairs,)
         return row, self.items[first[row] + within].long()
+
+    def has(self, user: Tensor, item: Tensor) -> Tensor:
+        """Return which of some items (b, L), -1 for none, are among those of their users (b,): (b, L) bool."""
+        if not len(self.items):
+            return torch.zeros_like(item, dtype=torch.bool)  # (b, L)
+        wanted = user[:, None] * self.n_items + item  # (b, L)
+        place = torch.searchsorted(self._keys, wanted).clamp_max(len(self._keys) - 1)  # (b, L)
+        return (self._keys[place] == wanted) & (item >= 0)  # (b, L)
+
+    @cached_property
+    def _keys(self) -> Tensor:
+        """(nnz,) int64, each pair as user * I + item, ascending."""
+        user = torch.repeat_interleave(self.indptr.diff())  # (nnz,)
+        return user * self.n_items + self.items  # (nnz,)
 
     def relevant(self, user: Tensor) -> Tensor:
         """Return which items each of some users (b,) has: (b, I) bool, without asking the device how many there are."""

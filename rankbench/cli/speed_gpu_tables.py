@@ -46,7 +46,7 @@ def _evaluation(request: Request, results: Results) -> Table:
         table.add_row(size.name, cell(whole), cell(lists), plain, cell(product), cell(rate))
     table.caption = (
         "lists: the 100 best items, with exact scores and ties by item, back on the host; the rate is theirs. plain "
-        "lists: product, mask and topk, ties in any order. engine: all metrics besides, on the host."
+        "lists: product, mask and topk, ties in any order. engine: all metrics besides, on the device."
     )
     return table
 

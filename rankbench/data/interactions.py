@@ -178,5 +178,11 @@ class Split:
 
     def mask_of_test(self, name: str) -> Interactions:
         """Return what is not ranked on a test set: as on a validation set, and all validation and other test sets."""
-        others = [test for other, test in self.tests.items() if other != name]
-        return self._never_ranked.union(*self.valids.values(), *others)
+        if name not in self._masks:
+            others = [test for other, test in self.tests.items() if other != name]
+            self._masks[name] = self._never_ranked.union(*self.valids.values(), *others)
+        return self._masks[name]
+
+    @cached_property
+    def _masks(self) -> dict[str, Interactions]:
+        return {}

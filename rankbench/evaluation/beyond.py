@@ -16,7 +16,6 @@ from rankbench.evaluation.lists import Lists, Values, of_novel_hits, of_populari
 from rankbench.evaluation.meanings import GAMMAS
 from rankbench.evaluation.metrics import ideal
 from rankbench.evaluation.reference import reference
-from rankbench.evaluation.sums import gained
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -81,8 +80,7 @@ def beyond(lists: Lists, train: Interactions, relevant: Interactions) -> Beyond:
         relevant: the test set.
     """
     popularity, group = train.item_counts, popularity_groups(train)  # (I,), (I,)
-    hits = _by_item(lists, lists.hits, train.n_items)  # (I, C)
-    recommended = _by_item(lists, lists.top >= 0, train.n_items)  # (I, C)
+    hits, recommended = lists.by_item(train.n_items)  # (I, C), (I, C)
     gains, weights = graded_gains(lists, relevant, popularity), graded_weights(lists.users, relevant, popularity)
     values = {
         **of_popularity(lists, train),
@@ -117,14 +115,6 @@ def _mean(values: Floats) -> Floats:
     """Return the mean over the users who have a value."""
     mean: Floats = np.nansum(values, axis=0) / np.maximum((~np.isnan(values)).sum(axis=0), 1)
     return mean
-
-
-def _by_item(lists: Lists, chosen: NDArray[np.bool_], n_items: int) -> Counts:
-    """Return how often each item stands in a chosen place of the lists, up to each cut-off, (I, C)."""
-    edges = (0, *lists.ends)
-    pieces = [slice(a, b) for a, b in zip(edges, lists.ends, strict=False)]
-    each = [np.bincount(lists.top[:, piece][chosen[:, piece]], minlength=n_items) for piece in pieces]
-    return np.cumsum(np.stack(each, axis=1), axis=1)  # (I, C)
 
 
 def _of_exposure(recommended: Counts) -> dict[str, Floats]:
@@ -176,7 +166,7 @@ def _ndcg_of(lists: Lists, relevant: Interactions, group: Counts, n: int) -> tup
     Returns:
         (n, C, G) with NaN where there are none, (n, C, G), (n, G).
     """
-    gain = gained(lists.top, lists.hits, np.eye(n)[group], lists.ends)  # (n, C, G)
+    gain = lists.gained(np.eye(n)[group])  # (n, C, G)
     cell = relevant.users * np.int64(n) + group[relevant.items]  # (nnz,)
     n_relevant = np.bincount(cell, minlength=relevant.n_users * n).reshape(-1, n)[lists.users]  # (n, G)
     best = np.stack([ideal(n_relevant[:, g], lists.ends) for g in range(n)], axis=2)  # (n, C, G)

@@ -9,10 +9,14 @@ than the CPU's round to another float32 once in some hundred million scores: onl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from rankbench.data.interactions import Interactions
 from rankbench.device import free_memory
@@ -24,6 +28,10 @@ _SPARE = 28
 _SHARE, _FEWEST, _MOST = 0.25, 64, 4096
 """The share of free memory that a block of scores may take, and bounds of its rows."""
 
+_OF_A_SCORE, _OF_A_NUMBER, _OF_A_KEY = 8, 20, 40
+"""Bytes that a score takes, with what finds the best; a number of a candidate's vector, which is there in float32, in
+float64 and multiplied; and a candidate's key, with what makes it and sorts it."""
+
 _EXACT = 2**25
 """Products of an exact pass over all items that are held at once: 256 MiB."""
 
@@ -33,9 +41,28 @@ _LARGEST, _SUBNORMAL = 1e30, 1e-30
 _LOW, _BUT_SIGN, _NOTHING = 0xFFFFFFFF, 0x7FFFFFFF, -(2**63)
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Lists on the device that ranked them.
+
+    Args:
+        item: (n, K) int64, best first, ties by ascending item; -1 where fewer than K items can be ranked.
+        score: (n, K) float32, the exact scores; -inf where there is no item.
+    """
+
+    item: Tensor
+    score: Tensor
+
+
 def top_items(
     user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64], mask: Interactions, K: int
 ) -> NDArray[np.int32]:
+    """Return the items of `rank` on the host, (n, K) int32."""
+    items: NDArray[np.int32] = rank(user_vec, item_vec, users, mask, K).item.to(torch.int32).cpu().numpy()
+    return items
+
+
+def rank(user_vec: Tensor, item_vec: Tensor, users: NDArray[np.int64], mask: Interactions, K: int) -> Ranked:
     """Return the K items of highest score for each of `users`; masked items and scores that are NaN are left out.
 
     Args:
@@ -44,22 +71,46 @@ def top_items(
         users: (n,) int64, the users to rank for.
         mask: the items of each user that must not be ranked.
         K: length of the lists, at least 1.
-
-    Returns:
-        (n, K) int32, best first, ties by ascending item; -1 where fewer than K items can be ranked.
     """
-    top = np.full((len(users), K), -1, np.int32)  # (n, K)
-    if not mask.n_items or not len(users):
-        return top
     there = torch.from_numpy(users).to(user_vec.device)  # (n,)
+    if not mask.n_items or not len(users):
+        return _ranked(there.new_empty(len(users), 0), K)
     ranker = _Ranker(user_vec, item_vec.contiguous(), rows_on(user_vec.device, mask), min(K, mask.n_items))
-    rows = _rows_at_once(user_vec.device, mask.n_items)
-    keys, proven = zip(*(ranker.rank(block) for block in torch.split(there, rows)), strict=True)
+    blocks = torch.split(there, ranker.rows_at_once)
+    keys, proven = zip(*(ranker.rank(block) for block in blocks), strict=True)
     best, left = torch.cat(keys), (~torch.cat(proven)).nonzero()[:, 0]  # (n, K), (m,)
     for block in torch.split(left, ranker.rows_of_exact_pass):
         best[block] = ranker.rank_exactly(there[block])
-    top[:, : best.shape[1]] = _items(best).to(torch.int32).cpu().numpy()
-    return top
+    return _ranked(best, K)
+
+
+def rank_rows(
+    score: Callable[[Tensor], Tensor], device: torch.device, users: NDArray[np.int64], mask: Interactions, K: int
+) -> Ranked:
+    """Return the K items of highest score for each of `users`, as `rank` does, by whole rows of scores.
+
+    Args:
+        score: gives the scores (b, I) float of all items for users (b,) int64.
+        device: where these are, and the lists will be.
+        users: (n,) int64, the users to rank for.
+        mask: the items of each user that must not be ranked.
+        K: length of the lists, at least 1.
+    """
+    there, left_out = torch.from_numpy(users).to(device), rows_on(device, mask)  # (n,)
+    item, found = torch.arange(mask.n_items, device=device), [there.new_empty(0, min(K, mask.n_items))]
+    for block in torch.split(there, _rows_at_once(device, _OF_A_KEY * mask.n_items)):
+        with torch.no_grad():
+            scores = score(block).float()  # (b, I)
+        keys = _keys(scores, item)  # (b, I)
+        keys[left_out.pairs(block)] = _NOTHING
+        found.append(keys.topk(min(K, mask.n_items), dim=1).values)  # (b, K)
+    return _ranked(torch.cat(found), K)
+
+
+def _ranked(keys: Tensor, K: int) -> Ranked:
+    """Return the lists of ordered keys (n, <= K)."""
+    keys = pad(keys, (0, K - keys.shape[1]), value=_NOTHING)  # (n, K)
+    return Ranked(_items(keys), _scores(keys))
 
 
 class _Ranker:
@@ -77,6 +128,9 @@ class _Ranker:
         n_items, d = item_vec.shape
         self._candidates = min(K + _SPARE, n_items)
         self._norm = item_vec.double().norm(dim=1).nan_to_num(nan=0.0).max()  # () NaN scores are never ranked
+        self.rows_at_once = _rows_at_once(
+            item_vec.device, _OF_A_SCORE * n_items + self._candidates * (_OF_A_NUMBER * d + _OF_A_KEY)
+        )
         self.rows_of_exact_pass = max(1, _EXACT // (n_items * d))
         self._items_of_exact_pass = max(1, _EXACT // (self.rows_of_exact_pass * d))
 
@@ -140,14 +194,14 @@ def _items(key: Tensor) -> Tensor:
 
 
 def _scores(key: Tensor) -> Tensor:
-    """Return the scores of keys (b,), -inf for none."""
-    ordered = key >> 32  # (b,)
-    bits = (ordered ^ ((ordered >> 31) & _BUT_SIGN)).to(torch.int32)  # (b,)
-    return torch.where(key == _NOTHING, -torch.inf, bits.view(torch.float32))  # (b,)
+    """Return the scores of keys, -inf for none."""
+    ordered = key >> 32
+    bits = (ordered ^ ((ordered >> 31) & _BUT_SIGN)).to(torch.int32)
+    return torch.where(key == _NOTHING, -torch.inf, bits.view(torch.float32))
 
 
-def _rows_at_once(device: torch.device, n_items: int) -> int:
-    """Return how many users are ranked at a time: what free memory allows for scores, and as much for their order."""
+def _rows_at_once(device: torch.device, bytes_each: int) -> int:
+    """Return how many users are ranked at a time: as many as free memory allows, given the bytes that each takes."""
     if device.type == "cpu":
         return _FEWEST
-    return int(min(max(_SHARE * free_memory(device) / (2 * 4 * n_items), _FEWEST), _MOST))
+    return int(min(max(_SHARE * free_memory(device) / bytes_each, _FEWEST), _MOST))

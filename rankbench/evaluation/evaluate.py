@@ -9,16 +9,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rankbench.data.interactions import Split
+from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.auc import mean_auc
 from rankbench.evaluation.audience import UserGroups, user_groups
 from rankbench.evaluation.beyond import Beyond, beyond
 from rankbench.evaluation.lists import Lists
-from rankbench.evaluation.metrics import KS, METRICS, ndcg
+from rankbench.evaluation.lists_on_device import ListsOnDevice
+from rankbench.evaluation.lists_on_host import ListsOnHost
+from rankbench.evaluation.metrics import KS
 from rankbench.evaluation.ranking import hits_of
 from rankbench.evaluation.scorers import InnerProduct, Scorer
 from rankbench.evaluation.spectrum import effective_rank
-from rankbench.evaluation.ties import tie_rate
 
 Convention = Literal["standard", "ir-benchmark"]
 
@@ -74,29 +75,25 @@ def evaluate(scorer: Scorer, split: Split, test: str, convention: Convention = "
     exposed = None if split.exposed is None else split.exposed.without(mask)
     auc = math.nan
     if exposed is None:
-        best = scorer.top_items(users, mask, max(KS) + 1)  # (n, max K + 1)
+        lists = _lists(scorer, users, mask, relevant, KS, spare=1)
     else:
         most = max(int(exposed.user_counts[users].max(initial=0)), max(KS) + 1)
         ranked = scorer.top_exposed(users, exposed, most)  # (n, most)
         auc = mean_auc(hits_of(ranked, users, relevant), ranked >= 0)
-        best = ranked[:, : max(KS) + 1]  # (n, max K + 1)
-    top = np.ascontiguousarray(best[:, :-1])  # (n, max K)
-    hits = hits_of(top, users, relevant)  # (n, max K)
+        top = np.ascontiguousarray(ranked[:, : max(KS) + 1])  # (n, max K + 1)
+        lists = ListsOnHost(users, top, hits_of(top, users, relevant), mask, exposed)
     n_relevant = relevant.user_counts[users]  # (n,)
-    values = {
-        name: np.stack([metric(hits, n_relevant, K) for K in KS], axis=1)  # (n, len(KS))
-        for name, metric in METRICS.items()
-    }
+    values = lists.accuracy(n_relevant)
     n_averaged = len(users)
     if convention == "ir-benchmark" and split.fold_in is None:
         known = split.train.user_counts + sum(v.user_counts for v in split.valids.values()) + relevant.user_counts
         n_averaged = int(np.count_nonzero(known))
-    found = beyond(Lists(users, top, hits, mask, exposed), split.train, relevant)
+    found = beyond(lists, split.train, relevant)
     groups = user_groups(split.inputs, split.train.item_counts, users, values)
     rank, tied = math.nan, np.full((len(users), len(KS)), np.nan)  # (n, len(KS))
     if isinstance(scorer, InnerProduct):
         rank = effective_rank(scorer.user_vec, scorer.item_vec)
-        tied = tie_rate(scorer.user_vec, scorer.item_vec, users, best)  # (n, len(KS))
+        tied = lists.tie_rate(scorer.user_vec, scorer.item_vec)  # (n, len(KS))
     found.values["tie_rate"] = tied
     return Evaluation(users, n_relevant, values, n_averaged, found, groups, rank, auc)
 
@@ -105,5 +102,21 @@ def validate(scorer: Scorer, split: Split, valid: str, K: int = 20) -> float:
     """Return the mean NDCG@K on a validation set, over the users that have an item in it; inputs are masked."""
     relevant = split.valids[valid]
     users = np.flatnonzero(relevant.user_counts)  # (n,)
-    top = scorer.top_items(users, split.mask_of_valid(), K)  # (n, K)
-    return float(ndcg(hits_of(top, users, relevant), relevant.user_counts[users], K).mean())
+    lists = _lists(scorer, users, split.mask_of_valid(), relevant, (K,))
+    return float(lists.accuracy(relevant.user_counts[users], ["ndcg"])["ndcg"][:, 0].mean())
+
+
+def _lists(
+    scorer: Scorer,
+    users: NDArray[np.int64],
+    mask: Interactions,
+    relevant: Interactions,
+    ends: tuple[int, ...],
+    spare: int = 0,
+) -> Lists:
+    """Return the lists of users (n,) up to the last cut-off, and some spare items, where they were ranked."""
+    there = scorer.rank_there(users, mask, ends[-1] + spare)
+    if there is not None:
+        return ListsOnDevice.of(there, users, mask, relevant, ends)
+    top = scorer.top_items(users, mask, ends[-1] + spare)  # (n, K + spare)
+    return ListsOnHost(users, top, hits_of(top, users, relevant), mask, None, ends)

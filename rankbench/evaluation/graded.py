@@ -20,7 +20,6 @@ from rankbench.data.interactions import Interactions
 from rankbench.evaluation.lists import Lists
 from rankbench.evaluation.meanings import GAMMAS
 from rankbench.evaluation.metrics import ideal
-from rankbench.evaluation.sums import gained
 
 UNBIASED = (0.5, 1.0)
 """The exponents of popularity-unbiased recall."""
@@ -39,7 +38,7 @@ def graded_gains(lists: Lists, relevant: Interactions, popularity: NDArray[np.in
     """Return the weighted NDCG of each user, the sum above the line, (n, len(ends), len(GAMMAS)) float64."""
     gain = np.stack([item_weights(popularity, gamma) for gamma in GAMMAS], axis=1)  # (I, G)
     best = ideal(relevant.user_counts[lists.users], lists.ends)  # (n, C)
-    return gained(lists.top, lists.hits, gain, lists.ends) / best[:, :, None]  # (n, C, G)
+    return lists.gained(gain) / best[:, :, None]  # (n, C, G)
 
 
 def graded_weights(

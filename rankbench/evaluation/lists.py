@@ -5,47 +5,70 @@ Every value is (n, len(ends)) float64, a row a user and a column a cut-off; NaN 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.evaluation.groups import TAILS, mainstreamness, tails
-from rankbench.evaluation.metrics import KS
+from rankbench.evaluation.metrics import METRICS
 from rankbench.evaluation.popular import top_popular
 from rankbench.evaluation.reference import TASTES, Reference
-from rankbench.evaluation.sums import diversity, gained, summed
-from rankbench.evaluation.tastes import divergences
+from rankbench.evaluation.sums import summed
 
-Values = dict[str, NDArray[np.float64]]
+Floats = NDArray[np.float64]
+Values = dict[str, Floats]
 
 
-@dataclass(frozen=True, eq=False)
-class Lists:
-    """The lists of a test set.
-
-    Args:
-        users: (n,) int64, whose they are.
-        top: (n, L) int32, best first, -1 where there is no item.
-        hits: (n, L) bool, which items are relevant.
-        mask: the items of each user that were not ranked.
-        exposed: the items of each user that were ranked, nothing of `mask` among them; None for the catalogue.
-        ends: the cut-offs K, ascending, the last one at most L.
-    """
-
-    users: NDArray[np.int64]
-    top: NDArray[np.int32]
-    hits: NDArray[np.bool_]
-    mask: Interactions
-    exposed: Interactions | None = None
-    ends: tuple[int, ...] = KS
+class Lists(Protocol):
+    """The lists of a test set, wherever they are, and the sums over them up to each of C cut-offs."""
 
     @property
-    def lengths(self) -> NDArray[np.float64]:
-        """(n, len(ends)) float64, how many items the list has up to each cut-off; NaN for none."""
-        length = np.minimum((self.top >= 0).sum(axis=1)[:, None], self.ends)  # (n, C)
-        return np.where(length > 0, length, np.nan)
+    def users(self) -> NDArray[np.int64]:
+        """(n,) int64, whose they are."""
+
+    @property
+    def mask(self) -> Interactions:
+        """The items of each user that were not ranked."""
+
+    @property
+    def exposed(self) -> Interactions | None:
+        """The items of each user that were ranked, nothing of `mask` among them; None for the catalogue."""
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The cut-offs K, ascending."""
+
+    @property
+    def lengths(self) -> Floats:
+        """(n, C) float64, how many items the list has up to each cut-off; NaN for none."""
+
+    def summed(self, feature: Floats) -> Floats:
+        """Return the sums (n, C, F) float64 of the features (I, F) float64 of the first items of each list."""
+
+    def gained(self, gain: Floats) -> Floats:
+        """Return the sums (n, C, H) float64 of what hits are worth (I, H) float64, discounted by rank."""
+
+    def diversity(self, vectors: NDArray[np.float32]) -> Floats:
+        """Return one less the mean cosine (n, C) float64 of the pairs of items of each list, by unit vectors (I, d)."""
+
+    def divergences(self, taste: NDArray[np.int64], history: NDArray[np.int64]) -> Floats:
+        """Return the divergences of Steck and of Jensen and Shannon (n, C, 2) of the tastes of history and list."""
+
+    def by_item(self, n_items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how often each item is a hit, and in a list at all, up to each cut-off: (I, C) each."""
+
+    def accuracy(self, n_relevant: NDArray[np.int64], metrics: Iterable[str] = METRICS) -> Values:
+        """Return metrics of accuracy of each user, (n, C) each, given how many items are relevant (n,)."""
+
+    def tie_rate(self, user_vec: Tensor, item_vec: Tensor) -> Floats:
+        """Return the share of each list's items whose score is that of the first item left out, (n, C) float64.
+
+        There is such an item only in lists that are longer than the last cut-off, ranked by the vectors' products.
+        """
 
 
 def self_information(popularity: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -60,9 +83,9 @@ def of_popularity(lists: Lists, train: Interactions) -> Values:
     popularity = train.item_counts
     in_tail = tails(train)
     feature = np.stack([popularity, self_information(popularity), *in_tail.values()], axis=1).astype(np.float64)
-    found = summed(lists.top, feature, lists.ends)  # (n, C, F)
+    found = lists.summed(feature)  # (n, C, F)
     mean = found / lists.lengths[:, :, None]  # (n, C, F)
-    popular = top_popular(popularity, lists.users, lists.mask, lists.exposed, lists.top.shape[1])  # (n, L)
+    popular = top_popular(popularity, lists.users, lists.mask, lists.exposed, lists.ends[-1])  # (n, L)
     of_popular = summed(popular, feature[:, :1], lists.ends)[:, :, 0] / lists.lengths  # (n, C)
     usual = mainstreamness(train, popularity)[lists.users, None]  # (n, 1)
     values = {"arp": mean[:, :, 0], "arp_of_popular": of_popular, "poplift": (mean[:, :, 0] - usual) / usual}
@@ -77,10 +100,10 @@ def of_novel_hits(lists: Lists, train: Interactions) -> Values:
     """Return `efd` and `epc`: how novel the hits are, discounted by rank."""
     share = train.item_counts / max(int(np.count_nonzero(train.user_counts)), 1)  # (I,)
     gain = np.stack([self_information(train.item_counts), 1 - share], axis=1)  # (I, 2)
-    discount = np.cumsum(1 / np.log2(np.arange(2, lists.top.shape[1] + 2)))  # (L,)
+    discount = np.cumsum(1 / np.log2(np.arange(2, lists.ends[-1] + 2)))  # (L,)
     known = lists.lengths  # (n, C)
     whole = np.where(np.isnan(known), np.nan, discount[np.nan_to_num(known, nan=1).astype(np.int64) - 1])  # (n, C)
-    found = gained(lists.top, lists.hits, gain, lists.ends) / whole[:, :, None]  # (n, C, 2)
+    found = lists.gained(gain) / whole[:, :, None]  # (n, C, 2)
     return {"efd": found[:, :, 0], "epc": found[:, :, 1]}
 
 
@@ -88,9 +111,9 @@ def of_reference(lists: Lists, train: Interactions, by: Reference) -> Values:
     """Return `ild`, `miscalibration` and `taste_js` by the vectors and tastes of the reference model."""
     cell = train.users * np.int64(TASTES + 1) + by.taste[train.items]  # (nnz,)
     history = np.bincount(cell, minlength=train.n_users * (TASTES + 1)).reshape(-1, TASTES + 1)  # (U, T)
-    found = divergences(lists.top, by.taste, history[lists.users], lists.ends)  # (n, C, 2)
+    found = lists.divergences(by.taste, history[lists.users])  # (n, C, 2)
     return {
-        "ild": diversity(lists.top, by.vectors, lists.ends),
+        "ild": lists.diversity(by.vectors),
         "miscalibration": found[:, :, 0],
         "taste_js": found[:, :, 1],
     }

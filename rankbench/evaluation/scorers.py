@@ -19,12 +19,16 @@ from torch import Tensor
 
 from rankbench.backbones import Backbone, RowBackbone
 from rankbench.data.interactions import Interactions, Split
+from rankbench.evaluation import cuda
+from rankbench.evaluation.cuda import Ranked
 from rankbench.evaluation.exact import best_of_rows
 from rankbench.evaluation.exposed import top_exposed
 from rankbench.evaluation.ranking import top_items
 from rankbench.evaluation.tie_order import TieOrder
 from rankbench.parallel import over_blocks
 from rankbench.scoring.unit import unit
+
+CPU = torch.device("cpu")
 
 _SCORES = 2**20
 """Scores in a block of rows: 4 MiB, and three times as much for what orders them, on each thread."""
@@ -35,6 +39,9 @@ class Scorer(Protocol):
 
     def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
         """Return the K items of highest score that are not masked for each of `users`: (n, K), -1 for none."""
+
+    def rank_there(self, users: NDArray[np.int64], mask: Interactions, K: int) -> Ranked | None:
+        """Return the same lists on the model's device, to be measured there; None on the CPU."""
 
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the K items of highest score among those exposed to each of `users`: (n, K), -1 for none."""
@@ -68,6 +75,15 @@ class InnerProduct:
             return top_items(self.user_vec, self.item_vec, users, mask, K)
         return self.ties.restored(top_items(self.user_vec, self._ordered, users, self.ties.renamed(mask), K))
 
+    def rank_there(self, users: NDArray[np.int64], mask: Interactions, K: int) -> Ranked | None:
+        """Return the same lists on the vectors' device, None on the CPU."""
+        if self.on_cpu:
+            return None
+        user_vec, ties = self.user_vec.detach().float(), self.ties  # (U, d)
+        if ties is None:
+            return cuda.rank(user_vec, self.item_vec.detach().float(), users, mask, K)
+        return ties.restored_there(cuda.rank(user_vec, self._ordered.detach().float(), users, ties.renamed(mask), K))
+
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best of the exposed items (n, K)."""
         if self.ties is None:
@@ -78,6 +94,11 @@ class InnerProduct:
         """Return the scorer with one dimension more, in which every user is 1 and an item its penalty's negative."""
         one, less = self.user_vec.new_ones(len(self.user_vec), 1), -penalty.to(self.item_vec)[:, None]  # (U, 1), (I, 1)
         return InnerProduct(torch.cat([self.user_vec, one], 1), torch.cat([self.item_vec, less], 1), self.ties)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the vectors are in the memory of the CPU."""
+        return self.user_vec.device.type == "cpu"
 
     @cached_property
     def _ordered(self) -> Tensor:
@@ -95,15 +116,31 @@ class Rows:
             gradients, and by several threads at once.
         n_items: number of items, I.
         ties: the order of items of equal scores, by id if there is none.
+        device: where the scores are.
     """
 
     score: Callable[[Tensor], Tensor]
     n_items: int
     ties: TieOrder | None = None
+    device: torch.device = CPU
 
     def top_items(self, users: NDArray[np.int64], mask: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best items that are not masked (n, K)."""
         return self._top(users, mask.relevant, K)
+
+    def rank_there(self, users: NDArray[np.int64], mask: Interactions, K: int) -> Ranked | None:
+        """Return the same lists on the scores' device, None on the CPU."""
+        if self.on_cpu:
+            return None
+        ties = self.ties
+        if ties is None:
+            return cuda.rank_rows(self.score, self.device, users, mask, K)
+        order = torch.from_numpy(ties.order).to(self.device)  # (I,)
+
+        def ordered(user: Tensor) -> Tensor:
+            return self.score(user).index_select(1, order)  # (b, I)
+
+        return ties.restored_there(cuda.rank_rows(ordered, self.device, users, ties.renamed(mask), K))
 
     def top_exposed(self, users: NDArray[np.int64], exposed: Interactions, K: int) -> NDArray[np.int32]:
         """Return the best of the exposed items (n, K)."""
@@ -116,7 +153,12 @@ class Rows:
             rows = self.score(user)  # (b, I)
             return rows - penalty.to(rows)  # (b, I)
 
-        return Rows(score, self.n_items, self.ties)
+        return Rows(score, self.n_items, self.ties, self.device)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the scores are in the memory of the CPU."""
+        return self.device.type == "cpu"
 
     def _top(
         self, users: NDArray[np.int64], left_out: Callable[[NDArray[np.int64]], NDArray[np.bool_]], K: int
@@ -142,5 +184,5 @@ def scorer_of(backbone: Backbone, split: Split, score: str = "dot", ties: TieOrd
     if not isinstance(backbone, RowBackbone):
         user_vec, item_vec = backbone()  # (U, d), (I, d)
         return InnerProduct.of(score, user_vec, item_vec, ties)
-    device = next((p.device for p in backbone.parameters()), torch.device("cpu"))
-    return Rows(lambda user: backbone(user.to(device), split.inputs), split.n_items, ties)
+    device = next((p.device for p in backbone.parameters()), CPU)
+    return Rows(lambda user: backbone(user.to(device), split.inputs), split.n_items, ties, device)

@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+_AT_ONCE = 2**17
+"""Vectors that are widened at once on a device."""
+
 
 def effective_rank(user_vec: Tensor, item_vec: Tensor) -> float:
     r"""Return $\exp(-\sum_k p_k \ln p_k)$ with $p_k$ the shares of the singular values of all scores $U V^\top$.
@@ -19,8 +22,7 @@ def effective_rank(user_vec: Tensor, item_vec: Tensor) -> float:
         user_vec: (U, d) float, user vectors.
         item_vec: (I, d) float, item vectors.
     """
-    of_users, of_items = (vec.detach().double().cpu() for vec in (user_vec, item_vec))  # (U, d), (I, d)
-    gram, other = of_users.t() @ of_users, of_items.t() @ of_items  # (d, d), (d, d)
+    gram, other = _gram(user_vec), _gram(item_vec)  # (d, d), (d, d)
     if not (gram.isfinite().all() and other.isfinite().all()):
         return math.nan
     size, axes = torch.linalg.eigh(gram)  # (d,), (d, d)
@@ -28,3 +30,13 @@ def effective_rank(user_vec: Tensor, item_vec: Tensor) -> float:
     singular = torch.linalg.eigvalsh(root @ other @ root).clamp(min=0).sqrt()  # (d,)
     share = singular / singular.sum()  # (d,)
     return float(torch.exp(torch.special.entr(share).sum())) if singular.sum() > 0 else math.nan
+
+
+def _gram(vectors: Tensor) -> Tensor:
+    """Return the inner products (d, d) float64 of the columns of vectors (n, d), added up where the vectors are."""
+    if vectors.device.type == "cpu":
+        wide = vectors.detach().double()  # (n, d)
+        return wide.t() @ wide  # (d, d)
+    blocks = (block.double() for block in torch.split(vectors.detach(), _AT_ONCE))  # (b, d) each
+    zero = vectors.new_zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)  # (d, d)
+    return sum((block.t() @ block for block in blocks), zero).cpu()  # (d, d)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rankbench.data.interactions import Interactions
+from rankbench.evaluation.cuda import Ranked
 from rankbench.randomness import key, permutation
 
 
@@ -45,3 +47,9 @@ class TieOrder:
     def restored(self, top: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return lists (n, K) of places as lists of items; -1 stays."""
         return np.where(top < 0, -1, self.order[top]).astype(np.int32)  # (n, K)
+
+    def restored_there(self, ranked: Ranked) -> Ranked:
+        """Return lists on a device of places as lists of items; -1 stays."""
+        order = torch.from_numpy(self.order).to(ranked.item.device)  # (I,)
+        item = torch.where(ranked.item < 0, -1, order[ranked.item])  # (n, K)
+        return Ranked(item, ranked.score)

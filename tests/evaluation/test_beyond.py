@@ -10,7 +10,8 @@ from rankbench.data.measures import gini
 from rankbench.evaluation.beyond import beyond
 from rankbench.evaluation.exposure import coverage, entropy, group_recall, inequality
 from rankbench.evaluation.groups import GROUPS, TAILS, popularity_groups, tail_of_items, tail_of_mass, tails
-from rankbench.evaluation.lists import Lists, of_novel_hits, of_popularity, self_information
+from rankbench.evaluation.lists import of_novel_hits, of_popularity, self_information
+from rankbench.evaluation.lists_on_host import ListsOnHost
 from rankbench.evaluation.metrics import KS, ndcg, recall
 from rankbench.evaluation.popular import top_popular
 from rankbench.evaluation.ranking import hits_of
@@ -32,8 +33,8 @@ USERS = np.array([5, 6, 7])
 
 
 @pytest.fixture
-def worked() -> Lists:
-    return Lists(USERS, TOP, hits_of(TOP, USERS, TEST), NONE, ends=(2,))
+def worked() -> ListsOnHost:
+    return ListsOnHost(USERS, TOP, hits_of(TOP, USERS, TEST), NONE, ends=(2,))
 
 
 def close(value: float) -> object:
@@ -84,7 +85,7 @@ def test_the_worked_case_of_tastes():
     assert found[0, 0].tolist() == [close(0.937408), close(0.137925)]
 
 
-def random_lists(seed: int, exposed: bool = False) -> tuple[Lists, object, Interactions]:
+def random_lists(seed: int, exposed: bool = False) -> tuple[ListsOnHost, object, Interactions]:
     """Lists in random order of a toy split, some of them short."""
     split = random_split(seed, n_users=50, n_items=130, each=9)
     relevant, mask = split.tests["iid"], split.mask_of_test("iid")
@@ -97,7 +98,7 @@ def random_lists(seed: int, exposed: bool = False) -> tuple[Lists, object, Inter
         rankable = allowed.row(u) if allowed else np.setdiff1d(np.arange(130), mask.row(u))
         order = rng.permutation(rankable)[: max(KS)]
         top[b, : len(order)] = order
-    return Lists(users, top, hits_of(top, users, relevant), mask, allowed), split, relevant
+    return ListsOnHost(users, top, hits_of(top, users, relevant), mask, allowed), split, relevant
 
 
 @pytest.mark.parametrize(("seed", "exposed"), [(1, False), (2, False), (3, True)])
@@ -111,7 +112,7 @@ def test_everything_equals_loops_over_users(seed, exposed):
             assert ours == pytest.approx(value, rel=1e-6 if name == "ild" else 1e-12, nan_ok=True), (name, K)
 
 
-def naive(lists: Lists, train: Interactions, relevant: Interactions, K: int) -> dict[str, float]:
+def naive(lists: ListsOnHost, train: Interactions, relevant: Interactions, K: int) -> dict[str, float]:
     """Every metric by loops, from its definition."""
     pop, total = train.item_counts.tolist(), len(train)
     by, groups = reference(train), popularity_groups(train).tolist()
