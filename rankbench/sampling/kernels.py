@@ -8,8 +8,11 @@ from rankbench.randomness import FIRST, GOLDEN, SECOND
 _GOLDEN, _FIRST, _SECOND = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND)
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
-_BUCKETS, _BUCKET_SHIFT = 256, np.uint32(24)
-"""Where the search of a draw begins is looked up by the top 8 of its 32 bits."""
+_MOST_BUCKET_BITS = 8
+"""Where the search of a draw begins is looked up by the top bits of its 32: by so many if there are many draws a row."""
+
+_DRAWS_A_BUCKET = 1
+"""Fewer draws than this for each bucket would not pay for filling them."""
 
 _STEPS = 8
 """Searches up to this long are made for all draws of a row side by side, without branches."""
@@ -32,14 +35,15 @@ def draw_ranks(start, stop, key, row, user, indptr, gaps, moved, total, out):  #
     """
     N = out.shape[1]
     high, below = np.empty(N, np.uint32), np.empty(N, np.uint32)  # (N,), (N,)
-    bucket = np.empty(_BUCKETS, np.uint32)  # (buckets,)
+    bits = _bucket_bits(N)
+    shift, bucket = np.uint32(32 - bits), np.empty(1 << bits, np.uint32)  # bucket: (buckets,)
     for b in range(start, stop):
         first, last = indptr[user[b]], indptr[user[b] + 1] - 1
         allowed = np.uint64(total - moved[last])
         write_bits(_mix(key + _GOLDEN * np.uint64(row[b] + 1)), high)
         spread(high, allowed, out[b])
-        steps = _fill_buckets(gaps[first : last + 1], allowed, bucket)
-        _look_up(high, bucket, below)
+        steps = _fill_buckets(gaps[first : last + 1], allowed, shift, bucket)
+        _look_up(high, shift, bucket, below)
         if steps <= _STEPS:
             for _ in range(steps):
                 _step(out[b], gaps[first : last + 1], below)
@@ -70,11 +74,19 @@ def spread(high, allowed, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _fill_buckets(gaps, allowed, bucket):  # type: ignore[no-untyped-def]
+def _bucket_bits(N):  # type: ignore[no-untyped-def]
+    bits = 1
+    while bits < _MOST_BUCKET_BITS and _DRAWS_A_BUCKET << (bits + 1) <= N:
+        bits += 1
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _fill_buckets(gaps, allowed, shift, bucket):  # type: ignore[no-untyped-def]
     """Count the train items below the first rank of each bucket; return the most that a draw may have to add."""
     below, most = 0, 0
-    for i in range(_BUCKETS):
-        rank = np.int32(((np.uint64(i) << np.uint64(_BUCKET_SHIFT)) * allowed) >> _S32)
+    for i in range(len(bucket)):
+        rank = np.int32(((np.uint64(i) << np.uint64(shift)) * allowed) >> _S32)
         before = below
         while gaps[below] <= rank:
             below += 1
@@ -84,9 +96,9 @@ def _fill_buckets(gaps, allowed, bucket):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _look_up(high, bucket, below):  # type: ignore[no-untyped-def]
+def _look_up(high, shift, bucket, below):  # type: ignore[no-untyped-def]
     for n in range(len(high)):
-        below[n] = bucket[high[n] >> _BUCKET_SHIFT]
+        below[n] = bucket[high[n] >> shift]
 
 
 @njit(cache=True, nogil=True)
