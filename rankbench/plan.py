@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from rankbench.backbones import Backbone, LossFree
+from rankbench.backbones import LossFree
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError, unknown
 from rankbench.params import Configurable, Value, resolve
-from rankbench.registry import Kind, find, names, part, part_of
+from rankbench.registry import Kind, names, part_of, read
 from rankbench.runner import Job, job_of, recipe_of
-from rankbench.spec import NO_LOSS, Part, RunSpec, TrainSpec, read_part, split_parts
+from rankbench.search import Axes, Setting, widened
+from rankbench.spec import NO_LOSS, Part, RunSpec, TrainSpec, split_parts
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Request:
         vary: training values to try all of.
         grid: whether each loss, and each backbone that trains without one, is tried with its own grid of the parameters
             that were not typed.
+        trials: in place of a grid, with how many settings each is tried, and that with the first seed only; 0: no.
         rerank: re-rankings by popularity (`rankbench.rerank`) to measure beside each model as it is.
     """
 
@@ -36,6 +38,7 @@ class Request:
     train: Mapping[str, Value] = field(default_factory=dict)
     vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
     grid: bool = False
+    trials: int = 0
     rerank: Sequence[str] = ()
 
 
@@ -45,34 +48,68 @@ def plan(request: Request, splits: Sequence[Split]) -> list[Job]:
     Raises:
         UserError: an unknown loss, backbone or parameter, a wrong type, a value out of range or without any effect.
     """
-    losses = list(_parts("loss", request.losses, request.grid))
-    backbones = list(_parts("backbone", request.backbones, request.grid))
-    _check_effect(request, [owner for _, owner in backbones])
+    losses, backbones = _all_typed("loss", request.losses), _all_typed("backbone", request.backbones)
+    _check_effect(request, [backbone.owner for backbone in backbones])
     jobs: dict[str, Job] = {}
-    for split, (backbone, backbone_class) in product(splits, backbones):
-        for loss, loss_class, train, seed in _trainings(backbone_class, losses, request):
+    for split, typed in product(splits, backbones):
+        for loss, loss_class, backbone, train, seed in _trainings(typed, losses, request):
             plain = RunSpec(split.dataset, split.protocol, split.digest, loss, backbone, train, seed)
             for rerank in ("", *request.rerank):
                 spec = replace(plain, rerank=rerank)
-                jobs.setdefault(spec.id, job_of(spec, loss_class, backbone_class, split))
+                jobs.setdefault(spec.id, job_of(spec, loss_class, typed.owner, split))
     return list(jobs.values())
 
 
-Training = tuple[Part, type[Configurable] | None, tuple[tuple[str, Value], ...], int]
-"""(loss, its class, training values, seed)."""
+@dataclass(frozen=True)
+class Typed:
+    """A loss or a backbone as typed: its class, its name or path, and the parameters given."""
+
+    owner: type[Configurable]
+    name: str
+    given: Mapping[str, Value]
+
+    def at(self, values: Mapping[str, Value]) -> Part:
+        """Return the part with some values of the parameters that were not given."""
+        return part_of(self.owner, self.name, {**self.given, **values})
+
+    def grids(self) -> dict[str, Sequence[Value]]:
+        """Return the grids of the parameters that were not given."""
+        return {key: p.grid for key, p in self.owner.params.items() if p.grid and key not in self.given}
+
+    def defaults(self) -> dict[str, Value]:
+        """Return the defaults of all parameters."""
+        return {key: p.default for key, p in self.owner.params.items()}
 
 
-def _trainings(
-    backbone: type[Configurable], losses: Sequence[tuple[Part, type[Configurable]]], request: Request
-) -> Iterator[Training]:
+def _all_typed(kind: Kind, text: str) -> list[Typed]:
+    return [Typed(*read(kind, word)) for word in (names(kind) if text == "all" else split_parts(text))]
+
+
+Training = tuple[Part, type[Configurable] | None, Part, tuple[tuple[str, Value], ...], int]
+"""(loss, its class, backbone, training values, seed)."""
+
+
+def _trainings(backbone: Typed, losses: Sequence[Typed], request: Request) -> Iterator[Training]:
     """Yield how a backbone is trained: with every loss, or once without any, and once if it does not use the seed."""
-    if issubclass(backbone, LossFree):
-        for seed in request.seeds if backbone.uses_seed else [0]:
-            yield NO_LOSS, None, (), seed
+    seeds = request.seeds[:1] if request.trials else request.seeds
+    if issubclass(backbone.owner, LossFree):
+        for (own, _), seed in product(_settings(backbone, {}, request), seeds if backbone.owner.uses_seed else [0]):
+            yield NO_LOSS, None, backbone.at(own), (), seed
         return
-    for loss, owner in losses:
-        for train, seed in product(_training(recipe_of(owner, backbone), request), request.seeds):
-            yield loss, owner, train, seed
+    for loss in losses:
+        recipe = recipe_of(loss.owner, backbone.owner)
+        for (own, varied), seed in product(_settings(loss, recipe, request), seeds):
+            yield loss.at(own), loss.owner, backbone.at({}), _training(recipe, varied, request), seed
+
+
+def _settings(typed: Typed, recipe: Mapping[str, Value], request: Request) -> Iterable[Setting]:
+    """Return the settings of a loss, or of a backbone without one and so without a recipe, that are tried."""
+    axes = Axes(typed.grids() if request.grid or request.trials else {}, request.vary if recipe else {})
+    if not request.trials:
+        return axes.grid()
+    usual = {**typed.defaults(), **recipe, **request.train}
+    wide = widened(axes, request.trials, request.train, usual) if recipe else axes
+    return wide.trials(request.trials, typed.owner.__name__, usual)
 
 
 def _check_effect(request: Request, backbones: Sequence[type[Configurable]]) -> None:
@@ -85,31 +122,18 @@ def _check_effect(request: Request, backbones: Sequence[type[Configurable]]) -> 
         )
 
 
-def _parts(kind: Kind, text: str, grid: bool) -> Iterator[tuple[Part, type[Configurable]]]:
-    for typed in names(kind) if text == "all" else split_parts(text):
-        name, given = read_part(typed)
-        owner = find(kind, name)
-        chosen = part(kind, typed)
-        if not grid or (issubclass(owner, Backbone) and owner.trains_with_loss):
-            yield chosen, owner
-            continue
-        open_grids = {key: p.grid for key, p in owner.params.items() if p.grid and key not in given}
-        for values in product(*open_grids.values()):
-            yield part_of(owner, name, {**dict(chosen.params), **dict(zip(open_grids, values, strict=True))}), owner
-
-
-def _training(recipe: Mapping[str, Value], request: Request) -> Iterator[tuple[tuple[str, Value], ...]]:
-    """Yield the training values: what was asked for, else what the recipe says, else the default."""
-    for values in product(*request.vary.values()):
-        varied = dict(zip(request.vary, values, strict=True))
-        resolved = resolve(TrainSpec, {**recipe, **request.train, **varied}, "training")
-        typed = {**request.train, **varied}
-        if "sampler_exponent" in typed and resolved["sampler"] != "popularity" and "sampler" not in request.vary:
-            raise UserError(
-                f"training: sampler_exponent has no effect with sampler = {resolved['sampler']}.",
-                "Add --sampler popularity, or leave the exponent out.",
-            )
-        yield tuple(sorted(resolved.items()))
+def _training(
+    recipe: Mapping[str, Value], varied: Mapping[str, Value], request: Request
+) -> tuple[tuple[str, Value], ...]:
+    """Return the training values: what was asked for, else what the recipe says, else the default."""
+    typed = {**request.train, **varied}
+    resolved = resolve(TrainSpec, {**recipe, **typed}, "training")
+    if "sampler_exponent" in typed and resolved["sampler"] != "popularity" and "sampler" not in request.vary:
+        raise UserError(
+            f"training: sampler_exponent has no effect with sampler = {resolved['sampler']}.",
+            "Add --sampler popularity, or leave the exponent out.",
+        )
+    return tuple(sorted(resolved.items()))
 
 
 def read_vary(settings: Sequence[str]) -> dict[str, list[Value]]:

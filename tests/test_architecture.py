@@ -32,7 +32,20 @@ LAYERS = [
     {"training.*", "training"},
     {"results.store", "results.documents", "results.measured", "results"},
     {"runner", "explanation", "results.*"},
-    {"plan", "published", "published.*", "report.*", "report", "speed.*", "speed", "doctor", "contract.*", "contract"},
+    {
+        "plan",
+        "search",
+        "finalists",
+        "published",
+        "published.*",
+        "report.*",
+        "report",
+        "speed.*",
+        "speed",
+        "doctor",
+        "contract.*",
+        "contract",
+    },
     {"cli.*", "cli", "__main__"},
 ]
 SOURCES = sorted(ROOT.rglob("*.py"))

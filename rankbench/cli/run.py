@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rankbench.data.interactions import Split
     from rankbench.params import Value
     from rankbench.plan import Request
+    from rankbench.results.store import Store
     from rankbench.runner import Job
 
 
@@ -42,6 +45,14 @@ def run(
         bool,
         typer.Option("--grid", help="Try each loss, or backbone without one, with its own grid of parameters."),
     ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Try as many settings of each, with the first seed; what validation chooses is run with the others.",
+            show_default=False,
+        ),
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,6 +127,7 @@ def run(
     from rankbench.cli import running
     from rankbench.cli.side_by_side import Asked, check_jobs
     from rankbench.device import device_of
+    from rankbench.finalists import finalists
     from rankbench.plan import plan
     from rankbench.results.store import Store
     from rankbench.runner import check_split
@@ -123,36 +135,52 @@ def run(
     where = device_of(device.value)
     check_jobs(jobs, where.type)
     store = Store(runs)
-    request = _request(
-        loss, backbone, seed, {k: v for k, v in given.items() if v is not None}, vary or [], grid, rerank
-    )
+    asked_for = {k: v for k, v in given.items() if v is not None}
+    request = _request(loss, backbone, seed, asked_for, vary or [], grid, trials, rerank)
     plan(request, [])  # names and parameters are checked before any data are touched
     splits = splits_of(data, dataset, split, mirror)
     for prepared in splits:
         check_split(prepared)
     planned = plan(request, splits)
     if dry_run:
-        running.show_plan(planned, store, json)
+        running.show_plan(planned, store, json, then=request.seeds[1:] if trials else ())
         return
     made = partial(_planned, request, data, dataset, split)
     asked = Asked(made, runs, where.type, deterministic, threads, force, save_model)
     finished = running.make(asked, planned, store, jobs)
+    if trials and (chosen := finalists(planned, store, request.seeds[1:])):
+        running.tell_finalists(chosen)
+        asked = replace(asked, plan=partial(_chosen, made, store, request.seeds[1:]))
+        finished, planned = finished + running.make(asked, chosen, store, jobs), planned + chosen
     running.show_summary(finished, json, compat.value if compat else "standard")
     if len(finished) < len(planned):
         raise typer.Exit(1)
 
 
 def _request(
-    loss: str, backbone: str, seed: str, train: dict[str, Value], vary: list[str], grid: bool, rerank: str | None
+    loss: str,
+    backbone: str,
+    seed: str,
+    train: dict[str, Value],
+    vary: list[str],
+    grid: bool,
+    trials: int | None,
+    rerank: str | None,
 ) -> Request:
+    from rankbench.errors import UserError
     from rankbench.params import resolve
     from rankbench.plan import Request, read_seeds, read_vary
     from rankbench.rerank import read_rerank
     from rankbench.spec import TrainSpec
 
+    if grid and trials:
+        raise UserError(
+            "--grid and --trials: one tries all settings, the other some.",
+            f"Leave --grid out; --trials {trials} tries as many of each loss's grid.",
+        )
     resolve(TrainSpec, train, "training")
     reranked = read_rerank(rerank) if rerank is not None else ()
-    return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid, reranked)
+    return Request(loss, backbone, read_seeds(seed), train, read_vary(vary), grid, trials or 0, reranked)
 
 
 def _planned(request: Request, data: Path | None, datasets: str, protocols: str) -> list[Job]:
@@ -160,6 +188,13 @@ def _planned(request: Request, data: Path | None, datasets: str, protocols: str)
     from rankbench.plan import plan
 
     return plan(request, splits_of(data, datasets, protocols, None))
+
+
+def _chosen(trials: Callable[[], list[Job]], store: Store, seeds: Sequence[int]) -> list[Job]:
+    """Return the runs with other seeds of what validation chose among the trials, which are stored already."""
+    from rankbench.finalists import finalists
+
+    return finalists(trials(), store, seeds)
 
 
 def splits_of(data: Path | None, datasets: str, protocols: str, mirror: str | None) -> list[Split]:

@@ -171,8 +171,11 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
 
 
-def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
-    """Print the runs, their number and ids, without making any."""
+def show_plan(jobs: Sequence[Job], store: Store, json: bool, then: Sequence[int] = ()) -> None:
+    """Print the runs, their number and ids, without making any.
+
+    `then` are the seeds that the chosen ones of these runs will be run with, too.
+    """
     rows = [{"id": j.spec.id, "stored": store.has(j.spec), **j.labels, **j.spec.to_json()} for j in jobs]
     if json:
         for row, job in zip(rows, jobs, strict=True):
@@ -188,6 +191,14 @@ def show_plan(jobs: Sequence[Job], store: Store, json: bool) -> None:
     console.print(table)
     stored = sum(bool(row["stored"]) for row in rows)
     console.print(f"{len(jobs)} runs, {stored} of them stored.")
+    if then:
+        seeds = ", ".join(map(str, then))
+        console.print(f"What validation chooses of each is then run with seed {seeds}, too.")
+
+
+def tell_finalists(jobs: Sequence[Job]) -> None:
+    """Say on stderr what follows the trials."""
+    notes().print(f"{len(jobs)} runs with other seeds of what validation chose.", style="dim")
 
 
 def _training_text(job: Job) -> str:

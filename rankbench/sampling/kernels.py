@@ -9,9 +9,9 @@ _GOLDEN, _FIRST, _SECOND = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
 _MOST_BUCKET_BITS = 8
-"""Where the search of a draw begins is looked up by the top bits of its 32: by so many if there are many draws a row."""
+"""Where the search of a draw begins is looked up by its top bits, by so many where a row has many draws."""
 
-_DRAWS_A_BUCKET = 1
+_DRAWS_A_BUCKET = 2
 """Fewer draws than this for each bucket would not pay for filling them."""
 
 _STEPS = 8
