@@ -49,8 +49,8 @@ class Axes:
         """Return n settings, or all if there are no more: first the usual one, then others, all values in turn.
 
         Each axis goes through all of its values in a random order before it comes to one again, and the first time it
-        leaves the usual value to the end. The order depends on nothing but `name` and the axes, and fewer trials are
-        the first of more.
+        leaves the usual value to the end. The order depends on nothing but `name` and the axes, on which fewer trials
+        are the first of more.
 
         Args:
             n: how many.

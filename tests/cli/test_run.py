@@ -216,6 +216,8 @@ MISTAKES = [
     (("--dataset", "online-retial"), "'online-retail'"),
     (("--split", "shfit"), "'shift'"),
     (("--seed", "a"), "--seed"),
+    (("--trials", "0"), "trials"),
+    (("--trials", "4", "--grid"), "Leave --grid out"),
     (("--set", "learning=1"), "training value"),
     (("--lr", "0"), "> 0"),
     (("--epochs", "0"), ">= 1"),
