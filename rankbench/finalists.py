@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rankbench.backbones import LossFree
-from rankbench.results.compare import Key, key_of
 from rankbench.results.compare_choice import choose
 from rankbench.results.compare_runs import Run, run_of
+from rankbench.results.leaderboard import Key, key_of
 from rankbench.results.store import Store
 from rankbench.runner import Job
 

@@ -29,7 +29,7 @@ def test_trials_are_distinct_settings_begun_with_the_usual_one(sizes, n, which):
 @given(sizes)
 def test_trials_go_through_all_values_of_each_axis_before_one_comes_again(sizes):
     axes = Axes({f"p{i}": list(range(size)) for i, size in enumerate(sizes)})
-    found = axes.trials(max(sizes), "loss", {name: 0 for name in axes.own})
+    found = axes.trials(max(sizes), "loss", dict.fromkeys(axes.own, 0))
     if axes.size == max(sizes):
         return
     for name, values in axes.own.items():
@@ -63,7 +63,9 @@ def test_every_loss_gets_as_many_trials_the_usual_one_among_them():
     few, more = (plan(Request("softmax,bpr,dsl,slatk", "mf", [0, 1], trials=n), [SPLIT]) for n in (3, 5))
     for name in ("softmax", "bpr", "dsl", "slatk"):
         of_few, of_more = ([job.spec.id for job in jobs if job.spec.loss.name == name] for jobs in (few, more))
-        assert len(set(of_few)) == 3 and len(set(of_more)) == 5 and of_more[0] == of_few[0]
+        assert len(set(of_few)) == 3
+        assert len(set(of_more)) == 5
+        assert of_more[0] == of_few[0]
     assert {job.spec.seed for job in more} == {0}
     assert few[0].spec.id == plan(Request("softmax", "mf", [0]), [SPLIT])[0].spec.id
 

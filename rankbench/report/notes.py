@@ -8,23 +8,34 @@ from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.compare_runs import LeftOut
 from rankbench.results.leaderboard import Leaderboard, Line
 
+NAMED = 3
+"""Lines that a note names; more are counted."""
+
 
 def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
     """Return the notes on single lines and on runs left out of a leaderboard."""
     notes = []
     lines = list(lines)
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
     for line in lines:
         choice = line.choice
         if choice.failure:
             notes.append(f"{line.title} diverged: {choice.failure}.")
-        elif choice.seeds_differ and choice.shared_seeds:
-            shared = f"seed{'s' if len(choice.shared_seeds) > 1 else ''} {', '.join(map(str, choice.shared_seeds))}"
-            notes.append(f"{line.title}: chosen on {shared}, which all its configurations share.")
         elif choice.seeds_differ:
-            notes.append(f"{line.title}: its configurations share no seed; each was judged by its own.")
+            by_seeds.setdefault(choice.shared_seeds, []).append(line.title)
+    notes += [_on_seeds(seeds, titles) for seeds, titles in by_seeds.items()]
     notes += dict.fromkeys(_tables(line) for line in lines if hashed(line.choice.runs[0].tables))
     notes += [_left_out(left, board) for left in board.left_out]
     return notes
+
+
+def _on_seeds(seeds: tuple[int, ...], titles: list[str]) -> str:
+    """Return on which seeds lines were chosen whose configurations were not all run with the same."""
+    which = ", ".join(titles) if len(titles) <= NAMED else f"{len(titles)} of the lines"
+    if not seeds:
+        return f"{which}: the configurations share no seed; each was judged by its own."
+    shared = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"{which}: chosen on {shared}, which all configurations share."
 
 
 def of_budget(lines: Iterable[Line]) -> list[str]:

@@ -46,12 +46,14 @@ def test_trials_and_what_was_chosen_of_them_are_made_side_by_side(tmp_path):
     words = ("run", "--loss", "bpr", "--trials", "2", "--seed", "0-1")
     quick = ("--negatives", "3", "--epochs", "1", "--dim", "4", "--batch-size", "8192")
     asked = rankbench(*words, *quick, "--dry-run", data=data, cwd=tmp_path)
-    assert "2 runs, 0 of them stored." in asked.stdout and "run with seed 1, too." in asked.stdout
+    assert "2 runs, 0 of them stored." in asked.stdout
+    assert "run with seed 1, too." in asked.stdout
     made = rankbench(*words, *quick, "-j", "2", "--threads", "2", "--json", data=data, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     rows = json.loads(made.stdout)
     assert [row["spec"]["seed"] for row in rows[:2]] == [0, 0]
-    assert rows[2:] and {row["spec"]["seed"] for row in rows[2:]} == {1}
+    assert rows[2:]
+    assert {row["spec"]["seed"] for row in rows[2:]} == {1}
     assert {row["spec"]["train"]["lr"] for row in rows[2:]} <= {row["spec"]["train"]["lr"] for row in rows[:2]}
 
 

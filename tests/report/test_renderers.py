@@ -95,8 +95,8 @@ def test_the_caption_says_what_a_reader_must_know(board):
 
 def test_notes_name_what_is_uneven(board):
     assert table_of(board).notes == (
-        "dsl:tau=0.2 on mf: chosen on seed 0, which all its configurations share.",
         "bpr on mf diverged: the loss became nan in epoch 3; the last finite loss was 0.75 (seed 0; 1 of 1 seeds).",
+        "dsl:tau=0.2 on mf: chosen on seed 0, which all configurations share.",
         f"Left out: 1 run of shop, split shift, made with another version of the numerics (0, here {NUMBERS}).",
     )
 
