@@ -14,7 +14,7 @@ import torch
 
 from rankbench import __version__
 from rankbench.device import device_of, free_memory, in_gib, why_no_triton
-from rankbench.evaluation.filters import fastest_filters
+from rankbench.evaluation.filters import fastest_precision
 from rankbench.parallel import available_threads
 from rankbench.scoring import DENSE_ITEMS_A_NEGATIVE
 from rankbench.scoring.cuda import DENSE_ITEMS_A_NEGATIVE as DENSE_ON_CUDA
@@ -162,7 +162,7 @@ def _problems(without_triton: str) -> list[str]:
 
 
 def _routes_on_cpu() -> list[Route]:
-    fastest = str(fastest_filters(torch.zeros(1, 64))[0].dtype).removeprefix("torch.")
+    fastest = str(fastest_precision(64)).removeprefix("torch.")
     threads = f"{available_threads()} threads"
     small = f"up to {DENSE_ITEMS_A_NEGATIVE} items a negative the product; else a fused gather"
     return [

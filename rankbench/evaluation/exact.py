@@ -13,11 +13,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from rankbench.evaluation.instructions import fetch
+
 _FAST = {"reassoc", "contract", "nsz"}
 """What the sums need to become vector instructions; their order is fixed when the kernel is compiled."""
 
 _AT_ONCE = 4
 """Items scored side by side: their sums do not wait for one another."""
+
+_AHEAD, _LINE = 16, 16
+"""Candidates whose vectors are on their way while one is scored, and numbers in a cache line."""
 
 _LOW = 0xFFFFFFFF
 _BUT_SIGN = 0x7FFFFFFF
@@ -64,8 +69,9 @@ def best_of_rows(scores: NDArray[np.float32], K: int) -> NDArray[np.int32]:
 def _items_of(key: NDArray[np.int64], K: int) -> NDArray[np.int32]:
     """Return the items of the K largest keys of each row (n, K), sorting the keys in place."""
     key.sort(axis=1)
-    first = key[:, ::-1][:, :K]  # (n, K)
-    return np.where(first == _NOTHING, -1, _LOW - (first & _LOW)).astype(np.int32)  # (n, K)
+    items = np.empty((len(key), K), np.int32)  # (n, K)
+    _write_items(key, items)
+    return items
 
 
 @cache
@@ -81,6 +87,9 @@ def _write_keys(d: int) -> Callable[..., None]:
             for j in range(max(n, 0), n + -n % _AT_ONCE):
                 item[b, j] = 0  # scored and dropped
             for j in range(0, n, _AT_ONCE):
+                for after in range(j + _AHEAD, min(j + _AHEAD + _AT_ONCE, n)):
+                    for k in range(0, d, _LINE):
+                        fetch(item_vec, item[b, after], k)
                 i0, i1, i2, i3 = item[b, j], item[b, j + 1], item[b, j + 2], item[b, j + 3]
                 s0 = s1 = s2 = s3 = 0.0
                 for k in range(d):
@@ -103,6 +112,14 @@ def _write_row_keys(bits, scores, key):  # type: ignore[no-untyped-def]
         for i in range(scores.shape[1]):
             if scores[b, i] > -np.inf:
                 key[b, i] = _key_of(bits[b, i], i)
+
+
+@njit(cache=True, nogil=True)
+def _write_items(key, items):  # type: ignore[no-untyped-def]
+    for b in range(len(items)):
+        for r in range(items.shape[1]):
+            k = key[b, key.shape[1] - 1 - r]
+            items[b, r] = -1 if k == _NOTHING else _LOW - (k & _LOW)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -13,13 +13,16 @@ from torch import Tensor
 from rankbench.data.interactions import Interactions
 from rankbench.evaluation import cuda
 from rankbench.evaluation.exact import best
-from rankbench.evaluation.filters import COLUMNS, ROWS, Filter, fastest_filters
-from rankbench.evaluation.selection import FAILED, Candidates
+from rankbench.evaluation.filters import COLUMNS, ROWS, Filter, filters
+from rankbench.evaluation.selection import FAILED, Candidates, LeftOut
 from rankbench.parallel import over_blocks, over_rows, threads
 
-_GUESSED, _GUESSED_MASKED, _LEAST_RANK = 4, 1.5, 8
+_GUESSED, _GUESSED_MASKED, _LEAST_RANK = 3, 1.5, 8
 """How many items a user should have above the guessed threshold: so many times K, and of those that are masked; and at
 least so many of the sample, since the fewer they are, the more often a guess is wrong."""
+
+_FEWEST = 64
+"""Users in a block at least, where there are fewer than fill a block for each thread."""
 
 
 def top_items(
@@ -57,91 +60,80 @@ def _on_cpu(
     if not mask.n_items or not len(users):
         return top
     item_vec = item_vec.contiguous()  # (I, d)
-    filters = fastest_filters(item_vec)
-    spare = [_Ranker(item_vec, filters, mask, K) for _ in range(threads())]
-
-    def block(start: int, stop: int) -> None:
-        ranker = spare.pop()
-        rows = users[start:stop]
-        ranker.rank(user_vec[torch.from_numpy(rows)], rows, top[start:stop])
-        spare.append(ranker)
-
-    over_blocks(block, len(users), ROWS)
+    left = np.arange(len(users))  # (m,) rows without a list
+    for filter_ in filters(item_vec):
+        left = left[_Search(filter_, user_vec, item_vec, mask).rank(users, left, top)]
+        if not len(left):
+            return top
+    for b in left:
+        query = user_vec[users[b] : users[b] + 1].numpy()  # (1, d)
+        top[b] = best(query, item_vec.numpy(), *_rankable(mask, users[b]), K)
     return top
 
 
-class _Ranker:
-    """What one thread ranks blocks of users with.
-
-    Args:
-        item_vec: (I, d) float32, item vectors, contiguous.
-        filters: what finds candidates; each is tried with the users that the one before failed for.
-        mask: the items of each user that must not be ranked.
-        K: length of the lists.
-    """
-
-    def __init__(self, item_vec: Tensor, filters: list[Filter], mask: Interactions, K: int) -> None:
-        self._items = item_vec.numpy()  # (I, d)
-        self._mask = mask
-        self._searches = [_Search(filter_, mask, min(K, mask.n_items)) for filter_ in filters]
-
-    def rank(self, query: Tensor, users: NDArray[np.int64], top: NDArray[np.int32]) -> None:
-        """Write the best items of `users` (n,), whose vectors are `query` (n, d), into `top` (n, K)."""
-        left = np.arange(len(users))  # (m,) rows without a list
-        for search in self._searches:
-            rows = query[torch.from_numpy(left)]  # (m, d)
-            found = search.candidates(rows, users[left])
-            top[left] = best(rows.numpy(), self._items, found.item, found.size[: len(left)], top.shape[1])
-            left = left[found.size[: len(left)] == FAILED]
-            if not len(left):
-                return
-        for b in left:
-            items = self._rankable(users[b])  # (1, capacity)
-            top[b] = best(query[b : b + 1].numpy(), self._items, *items, top.shape[1])
-
-    def _rankable(self, user: np.int64) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return all items that may be ranked for a user, as candidates, and how many there are."""
-        items = np.delete(np.arange(len(self._items), dtype=np.int32), self._mask.row(int(user)))  # (m,)
-        return np.pad(items, (0, -len(items) % 4))[None], np.array([len(items)])
+def _rankable(mask: Interactions, user: np.int64) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return all items that may be ranked for a user, as candidates, and how many there are."""
+    items = np.delete(np.arange(mask.n_items, dtype=np.int32), mask.row(int(user)))  # (m,)
+    return np.pad(items, (0, -len(items) % 4))[None], np.array([len(items)])
 
 
 class _Search:
-    """The search for candidates with one filter, in buffers that are used again for each block of users."""
+    """The search for lists with one filter.
 
-    def __init__(self, filter_: Filter, mask: Interactions, K: int) -> None:
-        self._filter, self._mask, self._K = filter_, mask, K
-        self._found = Candidates(ROWS, K, filter_.bits)
-        self._scores = torch.empty(ROWS * COLUMNS, dtype=filter_.dtype)  # (rows * width,)
+    Args:
+        filter_: what finds candidates.
+        user_vec: (U, d) float32, user vectors.
+        item_vec: (I, d) float32, item vectors, contiguous.
+        mask: the items of each user that must not be ranked.
+    """
 
-    def candidates(self, query: Tensor, users: NDArray[np.int64]) -> Candidates:
+    def __init__(self, filter_: Filter, user_vec: Tensor, item_vec: Tensor, mask: Interactions) -> None:
+        self._filter, self._mask = filter_, mask
+        self._user_vec, self._items = user_vec, item_vec.numpy()  # (U, d), (I, d)
+
+    def rank(self, users: NDArray[np.int64], left: NDArray[np.int64], top: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Write the lists of the rows `left` (m,) of `users` (n,) into `top` (n, K); return which (m,) have failed."""
+        rows, K = min(ROWS, max(-(-len(left) // threads()), _FEWEST)), top.shape[1]
+        spare = [_Buffers(self._filter, rows, min(K, self._mask.n_items)) for _ in range(threads())]
+        failed = np.empty(len(left), np.bool_)  # (m,)
+
+        def block(start: int, stop: int) -> None:
+            buffers, here = spare.pop(), left[start:stop]  # (b,)
+            query = self._user_vec[torch.from_numpy(users[here])]  # (b, d)
+            found = buffers.candidates(query, users[here], self._mask)
+            size = found.size[: len(here)]  # (b,)
+            top[here] = best(query.numpy(), self._items, found.item, size, K)
+            failed[start:stop] = size == FAILED
+            spare.append(buffers)
+
+        over_blocks(block, len(left), rows)
+        return failed
+
+
+class _Buffers:
+    """What one thread searches a block of users in, and then the next."""
+
+    def __init__(self, filter_: Filter, rows: int, K: int) -> None:
+        self._filter, self._K = filter_, K
+        self._found = Candidates(rows, K, filter_.bits)
+        self._scores = torch.empty(rows * COLUMNS, dtype=filter_.dtype)  # (rows * width,)
+
+    def candidates(self, query: Tensor, users: NDArray[np.int64], mask: Interactions) -> Candidates:
         """Return the candidates of `users` (n,), whose vectors are `query` (n, d)."""
-        mask, rows, sampled = self._mask, query.to(self._filter.dtype), self._filter.sampled  # (n, d)
-        self._found.start(self._filter.bound(query))
+        rows, sampled = query.to(self._filter.dtype), self._filter.sampled  # (n, d)
+        left_out = LeftOut(mask.items, mask.indptr[users], mask.indptr[users + 1])
+        self._found.start(self._filter.bound(query), left_out)
         if sampled:
-            above = _GUESSED * self._K + _GUESSED_MASKED * mask.user_counts[users]  # (n,)
-            rank = np.maximum(above * sampled / mask.n_items, _LEAST_RANK).astype(np.int64)  # (n,)
+            wanted = _GUESSED * self._K + _GUESSED_MASKED * mask.user_counts[users]  # (n,)
+            rank = np.maximum(wanted * sampled / mask.n_items, _LEAST_RANK).astype(np.int64)  # (n,)
             self._found.guess(self._filter.sample(rows), np.minimum(rank, sampled))
-        place, end = mask.indptr[users], mask.indptr[users + 1]  # (n,), (n,) what has not been masked yet of each user
         nothing = -(0x80 << (self._filter.bits - 16))  # the bits of -inf
         for first in range(0, mask.n_items, COLUMNS):
             scores = self._filter.tile(rows, first, self._scores)  # (n, width)
             scores[:, mask.n_items - first :] = nothing
-            _leave_out(scores, first, mask.items, place, end, nothing)
             self._found.offer(scores, first)
         self._found.finish()
         return self._found
-
-
-@njit(cache=True, nogil=True)
-def _leave_out(scores, first, items, place, end, nothing):  # type: ignore[no-untyped-def]
-    """Give the masked entries of a tile the bits `nothing`, and move `place` on to those of the next tile."""
-    stop = first + scores.shape[1]
-    for b in range(len(place)):
-        e = place[b]
-        while e < end[b] and items[e] < stop:
-            scores[b, items[e] - first] = nothing
-            e += 1
-        place[b] = e
 
 
 @njit(cache=True, nogil=True)

@@ -6,23 +6,31 @@ and a chunk of scores is compared with it at once. A sample of the items gives a
 which saves most of the candidates of the first tiles; a row whose guess turns out to be too high is searched again.
 
 Scores are compared as the integers of their bits: those of floats of one sign are in order, ascending for positive and
-descending for negative ones. `ordered` turns the latter, so that larger is better throughout.
+descending for negative ones. `_ordered` turns the latter, so that larger is better throughout.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-CHUNK = 64
-"""Scores compared with the threshold at once, one bit of an integer each; a tile is a whole number of chunks wide."""
+from rankbench.evaluation.instructions import CHUNK, above, count, lowest
 
 FAILED = -1
 """The size of a row that has more candidates than there is room for, or whose first threshold was too high."""
 
 _BELOW = 2
 """Steps that a threshold is moved down by: one for its rounding, one because -0, a step below 0, equals 0."""
+
+_NEVER = np.int32(2**31 - 1)
+"""An item beyond all others."""
+
+_LAST = np.uint64(2 ** (CHUNK - 1))
+"""The bit of the last entry of a chunk."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,15 @@ class Bound:
 
     error: NDArray[np.float64]
     relative: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The entries that are no candidates: of each row b those of `items` (nnz,), ascending, from start[b] to end[b]."""
+
+    items: NDArray[np.int32]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
 
 
 class Candidates:
@@ -59,17 +76,22 @@ class Candidates:
         self._guess = np.empty(rows, np.int32)  # (rows,)
         self._bound = Bound(np.zeros(rows), 0.0)
 
-    def start(self, bound: Bound) -> None:
+    def start(self, bound: Bound, left_out: LeftOut) -> None:
         """Empty all rows; those beyond the bound's take nothing."""
-        n, nothing, lowest = len(bound.error), 2 ** (self._bits - 1) - 1, -(0x7F80 << (self._bits - 16)) - 1
-        self._bound = bound
+        n, nothing, lowest_of_all = len(bound.error), 2 ** (self._bits - 1) - 1, -(0x7F80 << (self._bits - 16)) - 1
+        self._bound, self._left_out, self._seen = bound, left_out, left_out.start.copy()
         usable = np.isfinite(bound.error)  # (n,)
-        self.size[:n], self._least[:n] = np.where(usable, 0, FAILED), np.where(usable, lowest, nothing)
+        self.size[:n], self._least[:n] = np.where(usable, 0, FAILED), np.where(usable, lowest_of_all, nothing)
         self.size[n:], self._least[n:] = 0, nothing
-        self._guess[:] = lowest
+        self._guess[:] = lowest_of_all
 
     def guess(self, scores: NDArray[np.signedinteger], rank: NDArray[np.int64]) -> None:
-        """Begin with a threshold that the best `rank` (n,) of a sample reach, whose scores (n, S) are given as bits."""
+        """Begin with a threshold that the best `rank` (n,) of a sample reach.
+
+        Args:
+            scores: (n, S) bits of the scores of the sample, contiguous, S a multiple of `CHUNK`.
+            rank: (n,) int64, from 1 to S.
+        """
         _guess(scores, rank, self._least, self._guess, self.size, 32 - self._bits)
 
     def offer(self, scores: NDArray[np.signedinteger], first: int) -> None:
@@ -79,11 +101,9 @@ class Candidates:
             scores: (rows, width) bits of the scores as signed integers, contiguous, width a multiple of `CHUNK`.
             first: the item of the first column, larger than all before.
         """
-        error, relative = self._bound.error, self._bound.relative
-        chunks = scores.reshape(len(scores), -1, CHUNK)  # (rows, chunks, CHUNK)
-        unsigned = chunks.view(np.uint16 if self._bits == 16 else np.uint32)  # (rows, chunks, CHUNK)
+        left_out = (self._left_out.items, self._seen, self._left_out.end)
         state = (self._value, self.item, self.size, self._least)
-        _offer(chunks, unsigned, first, self._K, *state, error, relative, 32 - self._bits)
+        _offer(scores, first, self._K, *left_out, *state, self._bound.error, self._bound.relative, 32 - self._bits)
 
     def finish(self) -> None:
         """Drop candidates that the last threshold leaves out, and find the rows whose guess was too high."""
@@ -92,75 +112,61 @@ class Candidates:
 
 
 @njit(cache=True, nogil=True)
-def _offer(signed, unsigned, first, K, value, item, size, least, error, relative, shift):  # type: ignore[no-untyped-def]
-    turned = 0x7FFFFFFF >> shift
+def _offer(scores, first, K, items, seen, end, value, item, size, least, error, relative, shift):  # type: ignore[no-untyped-def]
+    turned = np.int32(0x7FFFFFFF >> shift)
     for b in range(len(error)):
-        n, low = size[b], least[b]
-        larger, smaller = signed.dtype.type(low), unsigned.dtype.type(low ^ turned)
-        for c in range(signed.shape[1]):
-            # above a negative threshold is what is positive, or negative but nearer to 0
-            if not (_any_larger(signed, b, c, larger) if low >= 0 else _any_smaller(unsigned, b, c, smaller)):
-                continue
-            if n + CHUNK > value.shape[1]:
-                low = max(low, _threshold(value[b], n, K, error[b], relative, shift))
-                n = _keep(value[b], item[b], n, low)
-                if n + CHUNK > value.shape[1]:
-                    n, low = FAILED, np.int32(turned)
-                larger, smaller = signed.dtype.type(low), unsigned.dtype.type(low ^ turned)
-            above = _larger(signed, b, c, larger) if low >= 0 else _smaller(unsigned, b, c, smaller)
-            while above != 0:
-                lowest = above & (~above + np.uint64(1))
-                j = (np.float64(lowest).view(np.int64) >> 52) - 1023  # its place is the exponent
-                bits = np.int32(signed[b, c, j])
-                value[b, n], item[b, n] = bits ^ ((bits >> 31) & turned), first + c * CHUNK + j
-                n += 1
-                above ^= lowest
-        size[b], least[b] = n, low
+        row, values, candidates, n, low = scores[b], value[b], item[b], size[b], least[b]
+        e, stop = seen[b], end[b]
+        next_out = items[e] if e < stop else _NEVER
+        for at in range(0, scores.shape[1], CHUNK):
+            found = above(row, at, low, turned)
+            if found != 0 and n + CHUNK >= len(values):  # a place more than the chunk has, see below
+                low = max(low, _threshold(values, n, K, error[b], relative, shift))
+                n = _keep(values, candidates, n, low)
+                if n + CHUNK >= len(values):
+                    n, low = FAILED, turned
+                found = above(row, at, low, turned)
+            while True:  # the first is written whether there is one or not: a branch would be guessed wrong too often
+                j = at + lowest(found | _LAST)
+                i = np.int32(first + j)
+                while next_out < i:
+                    e += 1
+                    next_out = items[e] if e < stop else _NEVER
+                values[n], candidates[n] = _ordered(row[j], turned), i
+                n += (found != 0) & (i != next_out)
+                found &= found - np.uint64(1)
+                if found == 0:
+                    break
+        size[b], least[b], seen[b] = n, low, e
 
 
-@njit(cache=True, nogil=True)
-def _any_larger(bits, b, c, least):  # type: ignore[no-untyped-def]
-    found = bits.dtype.type(0)
-    for j in range(CHUNK):
-        found |= bits.dtype.type(bits[b, c, j] > least)
-    return found != 0
-
-
-@njit(cache=True, nogil=True)
-def _any_smaller(bits, b, c, most):  # type: ignore[no-untyped-def]
-    found = bits.dtype.type(0)
-    for j in range(CHUNK):
-        found |= bits.dtype.type(bits[b, c, j] < most)
-    return found != 0
-
-
-@njit(cache=True, nogil=True)
-def _larger(bits, b, c, least):  # type: ignore[no-untyped-def]
-    """Return which entries of a chunk are larger, as the bits of an integer."""
-    found = np.uint64(0)
-    for j in range(CHUNK):
-        found |= np.uint64(np.uint64(bits[b, c, j] > least) << np.uint64(j))
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _smaller(bits, b, c, most):  # type: ignore[no-untyped-def]
-    found = np.uint64(0)
-    for j in range(CHUNK):
-        found |= np.uint64(np.uint64(bits[b, c, j] < most) << np.uint64(j))
-    return found
+@njit(cache=True, nogil=True, inline="always")
+def _ordered(score: Any, turned: Any) -> Any:
+    bits = np.int32(score)
+    return bits ^ ((bits >> 31) & turned)
 
 
 @njit(cache=True, nogil=True)
 def _guess(scores, rank, least, guess, size, shift):  # type: ignore[no-untyped-def]
     turned = np.int32(0x7FFFFFFF >> shift)
-    value = np.empty(scores.shape[1], np.int32)  # (S,)
     for b in range(len(scores)):
         if size[b] != FAILED:
-            for j in range(len(value)):
-                bits = np.int32(scores[b, j])
-                value[j] = bits ^ ((bits >> 31) & turned)
-            guess[b] = least[b] = max(least[b], _largest(value, len(value), rank[b]) - 1)
+            guess[b] = least[b] = max(least[b], _lowest_of_the_best(scores[b], rank[b], least[b], turned))
+
+
+@njit(cache=True, nogil=True)
+def _lowest_of_the_best(row, rank, low, turned):  # type: ignore[no-untyped-def]
+    """Return the highest ordered value that `rank` entries of a row are above, or `low` if fewer are above that."""
+    high = np.int64(turned)
+    while low + 1 < high:  # `rank` entries or more are above `low`, fewer are above `high`
+        middle, n = np.int32((low + high) >> 1), 0
+        for at in range(0, len(row), CHUNK):
+            n += count(above(row, at, middle, turned))
+        if n >= rank:
+            low = np.int64(middle)
+        else:
+            high = np.int64(middle)
+    return np.int32(low)
 
 
 @njit(cache=True, nogil=True)
@@ -168,7 +174,7 @@ def _finish(K, value, item, size, guess, error, relative, shift):  # type: ignor
     lowest = -(0x7F800000 >> shift) - 1
     for b in range(len(error)):
         low = lowest
-        if size[b] > K:
+        if size[b] >= K:
             low = _threshold(value[b], size[b], K, error[b], relative, shift)
             size[b] = _keep(value[b], item[b], size[b], low)
         if low < guess[b]:

@@ -71,6 +71,29 @@ def test_neither_threads_nor_other_users_change_a_list():
     assert np.array_equal(ranking.top_items(user_vec, item_vec, some, mask, 50), lists[0][some])
 
 
+def test_users_whose_first_threshold_was_guessed_too_high_are_searched_again(monkeypatch):
+    """What is sampled is better than all else, so a guess from it leaves out most of the best."""
+    searches = []
+    rank_left = ranking._Search.rank
+    monkeypatch.setattr(
+        ranking._Search,
+        "rank",
+        lambda self, users, left, top: searches.append(left) or rank_left(self, users, left, top),
+    )
+    torch.manual_seed(0)
+    n_items, n_users = 2 * COLUMNS + 65, 2 * ROWS
+    user_vec, item_vec = torch.randn(n_users, 16), torch.randn(n_items, 16)
+    user_vec[::2, 0], item_vec[:, 0] = 10, 0
+    item_vec[:: n_items // filters.Filter(item_vec, torch.float32, samples=True).sampled, 0] = 1
+    user_vec[1::2, 0] = 0
+    users, mask = np.arange(n_users), random_interactions(0, n_users, n_items, 10)
+    top = ranking.top_items(user_vec, item_vec, users, mask, 100)
+    scores = np.where(mask.relevant(users), -np.inf, (user_vec.double() @ item_vec.double().T).float().numpy())
+    assert np.array_equal(top, np.argsort(-scores, axis=1, kind="stable")[:, :100])
+    assert len(searches) == 2
+    assert set(users[::2]) <= set(searches[1]) < set(users)
+
+
 def test_parameters_and_half_precision_are_ranked():
     """What a training hands over: tensors with gradients, views of larger tables, other precisions."""
     torch.manual_seed(1)

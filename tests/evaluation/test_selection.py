@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.evaluation.selection import CHUNK, FAILED, Bound, Candidates
+from rankbench.evaluation.instructions import CHUNK
+from rankbench.evaluation.selection import FAILED, Bound, Candidates, LeftOut
 
 ROUNDING = {16: 1 / 255, 32: 0.0}
 
@@ -17,12 +18,19 @@ def bits_of(scores: np.ndarray, bits: int) -> np.ndarray:
     return (values.bfloat16().view(torch.int16) if bits == 16 else values.view(torch.int32)).numpy()
 
 
-def search(approximate: np.ndarray, K: int, width: int, bits: int, error: float, guess: int | None = None):
+def left_out(masked: np.ndarray) -> LeftOut:
+    """The entries (rows, n) that are masked."""
+    edges = np.cumsum([0, *masked.sum(axis=1)])
+    return LeftOut(np.nonzero(masked)[1].astype(np.int32), edges[:-1], edges[1:])
+
+
+def search(approximate: np.ndarray, K: int, width: int, bits: int, error: float, guess=None, masked=None):
     """The candidates of each row; None for a row that failed."""
+    masked = np.zeros(approximate.shape, np.bool_) if masked is None else masked
     candidates = Candidates(len(approximate), K, bits)
-    candidates.start(Bound(np.full(len(approximate), error), ROUNDING[bits]))
+    candidates.start(Bound(np.full(len(approximate), error), ROUNDING[bits]), left_out(masked))
     if guess is not None:
-        sample = bits_of(approximate[:, :: max(approximate.shape[1] // 128, 1)], bits)
+        sample = bits_of(approximate[:, :: max(approximate.shape[1] // 128, 1)][:, :CHUNK], bits)
         candidates.guess(sample, np.full(len(approximate), min(guess, sample.shape[1])))
     for first in range(0, approximate.shape[1], width):
         candidates.offer(bits_of(approximate[:, first : first + width], bits), first)
@@ -65,15 +73,19 @@ SHAPES = {
     K=st.sampled_from([1, 2, 20, CHUNK - 1, CHUNK, CHUNK + 1, 100, 900]),
     error=st.sampled_from([0.0, 1e-6, 0.01, 1.0]),
     guess=st.sampled_from([None, 1, 8, 100]),
+    share=st.sampled_from([0.0, 0.01, 0.3, 1.0]),
     seed=st.integers(0, 10**6),
 )
-def test_none_of_the_best_is_lost(shape, bits, chunks, tile, K, error, guess, seed):
+def test_none_of_the_best_is_lost(shape, bits, chunks, tile, K, error, guess, share, seed):
     rng = np.random.default_rng(seed)
     exact = np.stack([SHAPES[s](chunks * CHUNK, rng) for s in (shape, "normal", shape)]).astype(np.float32)
     wrong = (exact + rng.uniform(-error, error, exact.shape) * 0.999).astype(np.float32)  # room for its own rounding
     error += float(np.abs(np.where(np.isfinite(exact), exact, 0)).max()) * 2.0**-22 if error else 0.0
-    for row, found in zip(exact, search(wrong, K, tile * CHUNK, bits, error, guess), strict=True):
+    masked = rng.random(exact.shape) < share
+    lists = search(wrong, K, tile * CHUNK, bits, error, guess, masked)
+    for row, nothing, found in zip(np.where(masked, -np.inf, exact), masked, lists, strict=True):
         assert found is None or found >= best_of(row, K)
+        assert found is None or not found & set(np.flatnonzero(nothing).tolist())
 
 
 def test_what_is_far_from_the_best_is_no_candidate():
@@ -105,7 +117,7 @@ def test_rows_with_more_candidates_than_room_fail_alone():
 
 def test_rows_whose_error_is_not_known_fail():
     candidates = Candidates(2, 3, 32)
-    candidates.start(Bound(np.array([np.inf, 0.0]), 0.0))
+    candidates.start(Bound(np.array([np.inf, 0.0]), 0.0), left_out(np.zeros((2, CHUNK), np.bool_)))
     candidates.offer(bits_of(np.ones((2, CHUNK)), 32), 0)
     assert candidates.size.tolist() == [FAILED, CHUNK]
 
