@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from rankbench.data.interactions import Interactions
@@ -52,6 +53,8 @@ def store_run(
     diverged: str = "",
     hits: tuple[int, ...] = (0,) * GROUPS,
     relevant: tuple[int, ...] = (10,) * GROUPS,
+    rerank: str = "",
+    arp_ratio: float = 0.5,
 ) -> StoredRun:
     """Store a run with the given test metrics at K = 20, by test set or the same on all.
 
@@ -69,6 +72,7 @@ def store_run(
         train=tuple({**TrainSpec().values(), **(train or {})}.items()),
         seed=seed,
         numbers=numbers,
+        rerank=rerank,
     )
     values = valid if isinstance(valid, Mapping) else dict.fromkeys(valids, valid)
     best = {name: Best(5, values[name], {"user": torch.zeros(1)}) if name in values else Best() for name in valids}
@@ -80,6 +84,7 @@ def store_run(
             USERS * (2 if convention == "ir-benchmark" else 1),
             hits,
             relevant,
+            arp_ratio,
         )
         for by in values
         for convention in CONVENTIONS
@@ -96,6 +101,22 @@ def store_run(
     return store.write(spec, documents, {"curve": curve, **tables_of(measured)})
 
 
+def give_users(run: StoredRun, users: Mapping[str, np.ndarray], ndcg: Mapping[str, np.ndarray]) -> None:
+    """Give a run these users of each test and their NDCG@20, and its mean."""
+    schema = pq.read_schema(run.path / "users.parquet")
+    with pq.ParquetWriter(run.path / "users.parquet", schema) as writer:
+        for test, own in users.items():
+            columns = {name: [0] * len(own) for name in schema.names}
+            columns |= {"selected_by": ["iid"] * len(own), "convention": ["standard"] * len(own)}
+            columns |= {"test": [test] * len(own), "user": own, "ndcg@20": ndcg[test].astype(np.float32)}
+            writer.write_table(pa.table({name: pa.array(c) for name, c in columns.items()}).cast(schema))
+    table = pq.read_table(run.path / "metrics.parquet").to_pylist()
+    for row in table:
+        if row["metric"] == "ndcg" and row["k"] == 20 and row["convention"] == "standard":
+            row["value"] = float(ndcg[row["test"]].mean())
+    pq.write_table(pa.Table.from_pylist(table), run.path / "metrics.parquet")
+
+
 def _tables(train: Mapping[str, float | str]) -> dict[str, Usage]:
     table = str(train.get("item_table", "full"))
     return {
@@ -109,7 +130,12 @@ def _of(value: Mapping[str, float] | float, test: str) -> float:
 
 
 def _evaluation(
-    at_20: Mapping[str, float], higher: float, n_averaged: int, hits: tuple[int, ...], relevant: tuple[int, ...]
+    at_20: Mapping[str, float],
+    higher: float,
+    n_averaged: int,
+    hits: tuple[int, ...],
+    relevant: tuple[int, ...],
+    arp_ratio: float,
 ) -> Evaluation:
     def values(metric: str) -> np.ndarray:
         row = [at_20.get(metric, 0.0) + higher + (0 if K == 20 else K / 100) for K in KS]
@@ -122,20 +148,20 @@ def _evaluation(
         n_relevant=np.full(USERS, 10),
         values={metric: values(metric) for metric in METRICS},
         n_averaged=n_averaged,
-        beyond=_beyond(group_hits, np.array(relevant), values("ndcg")),
+        beyond=_beyond(group_hits, np.array(relevant), values("ndcg"), arp_ratio),
         user_groups=user_groups(_ONE_EACH, np.ones(3), np.arange(USERS), {m: values(m) for m in ("ndcg", "recall")}),
         rank=2.5,
     )
 
 
-def _beyond(hits: np.ndarray, relevant: np.ndarray, ndcg: np.ndarray) -> Beyond:
+def _beyond(hits: np.ndarray, relevant: np.ndarray, ndcg: np.ndarray, arp_ratio: float) -> Beyond:
     """What there is of two items and no lists; graded NDCG falls by a tenth of NDCG from one exponent to the next."""
     names = [name for name, meaning in MEANINGS.items() if meaning.of == "users" and name not in METRICS]
     of_lists = [name for name, meaning in MEANINGS.items() if meaning.of == "lists"]
     fall = np.array([1 - 0.1 * (i + 1) for i in range(len(GAMMAS))])
     return Beyond(
         values={name: np.full((USERS, len(KS)), 0.25) for name in names} | {"tail_ndcg": ndcg / 2, "arp": 100 * ndcg},
-        of_lists=dict.fromkeys(of_lists, np.full(len(KS), 0.5)),
+        of_lists=dict.fromkeys(of_lists, np.full(len(KS), 0.5)) | {"arp_ratio": np.full(len(KS), arp_ratio)},
         of_test={"shift_tv": 0.125, "shift_kl": 0.0625},
         graded_gains=ndcg[:, :, None] * fall,
         graded_weights=np.ones((USERS, len(GAMMAS))),

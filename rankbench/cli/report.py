@@ -53,6 +53,12 @@ def report(
     metric: Annotated[
         str, typer.Option("--metric", "-m", help="Metrics; the first one ranks.", rich_help_panel=KEEP)
     ] = "ndcg@20,recall@20",
+    reranked: Annotated[
+        bool,
+        typer.Option(
+            "--reranked", help="Keep the re-ranked lines of all losses, not of softmax alone.", rich_help_panel=KEEP
+        ),
+    ] = False,
     select: Annotated[
         str,
         typer.Option(
@@ -100,6 +106,7 @@ def report(
         protocols=names_in(split),
         backbones=names_in(backbone),
         losses=names_in(loss),
+        all_reranked=reranked,
     )
     if html or plots:
         check_places(html, plots, form.value)

@@ -13,8 +13,10 @@
 
 With `--ood` more follow, and every line is there for the test `iid` and for the test `popularity`: `kept_percent`
 (shifted over plain, first metric), `gain_low_percent`, `gain_high_percent`, `p_holm` and `within_noise` of the gain in
-the first metric, `on_front`, the means of what is read beside the metrics (tail_ndcg@K and so on), and
-`recall@K_groupN` (N = 1 the head). What there is not is left empty.
+the first metric, `on_front`, the means of what is read beside the metrics (tail_ndcg@K and so on), `recall@K_groupN`
+(N = 1 the head), and of softmax with a penalty on popularity at the ARP of the line `control_lambda`, `control_mean`
+and the gain over it as `control_gain_percent`, `control_gain_low_percent`, `control_gain_high_percent`,
+`control_p_holm` and `control_within_noise`. What there is not is left empty.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from rankbench.evaluation.metrics import AT
 from rankbench.params import show
 from rankbench.results.compare_shift import Robustness, beside
 from rankbench.results.compare_tests import Group
+from rankbench.results.control import Control
 from rankbench.results.leaderboard import Leaderboard, Line, Query
 
 
@@ -42,7 +45,7 @@ def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
     K = query.metrics[0].K
     more = beside(K or AT)
     columns = [*_columns(query), "kept_percent", *_EVIDENCE, "on_front", *(f"{metric}_mean" for metric in more)]
-    columns = list(dict.fromkeys([*columns, *(f"recall@{K}_group{i}" for i in range(1, GROUPS + 1))]))
+    columns = list(dict.fromkeys([*columns, *(f"recall@{K}_group{i}" for i in range(1, GROUPS + 1)), *_CONTROL]))
     rows = []
     for table in tables:
         for pair in table.pairs:
@@ -54,7 +57,10 @@ def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
                     of_pair = {"kept_percent": pair.kept, "on_front": pair.on_front}
                     means = {f"{m}_mean": line.scores[m].mean for m in more if m in line.scores}
                     contrast = _contrast(table, line, board)
-                    rows.append({**_fields(line, board), **of_pair, **contrast, **means, **_recalls(groups, K)})
+                    control = _control(table.controls.get(line.key), board.test)
+                    rows.append(
+                        {**_fields(line, board), **of_pair, **contrast, **means, **_recalls(groups, K), **control}
+                    )
     return _written(columns, rows)
 
 
@@ -96,6 +102,21 @@ def _contrast(table: Robustness, line: Line, board: Leaderboard) -> dict[str, An
     found = evidence.contrasts.get(line.key) if evidence else None
     values = (found.low, found.high, found.p_holm, found.within_noise) if found else (None,) * len(_EVIDENCE)
     return dict(zip(_EVIDENCE, values, strict=True))
+
+
+_CONTROL = tuple(
+    f"control_{what}"
+    for what in ("lambda", "mean", "gain_percent", "gain_low_percent", "gain_high_percent", "p_holm", "within_noise")
+)
+
+
+def _control(found: Control | None, test: str) -> dict[str, Any]:
+    versus = (found.by_test or {}).get(test) if found else None
+    if found is None or versus is None:
+        return {}
+    one = versus.contrast
+    of_contrast = (one.low, one.high, one.p_holm, one.within_noise) if one else (None,) * 4
+    return dict(zip(_CONTROL, (found.strength, versus.mean, versus.gain, *of_contrast), strict=True))
 
 
 def _recalls(groups: tuple[Group, ...], K: int) -> dict[str, float | None]:

@@ -19,9 +19,14 @@ With `--ood` a list of tables of robustness:
     plain, shifted             the leaderboards of the tests iid and popularity, as above, without `lines`
     shift                      {TEST: {total_variation, kl_nats}}: how far each test is from train; kl null if infinite
     lines                      list, best under shift first and lines without a loss last, of {letter, kept_percent,
-                               on_front, gain_change, plain, shifted}: on_front null where not measured; gain_change
-                               null or {value, low, high}, the gain under shift less that in distribution, in points
-                               of percent; plain and shifted null or a line each, with
+                               on_front, gain_change, control, plain, shifted}: on_front null where not measured;
+                               gain_change null or {value, low, high}, the gain under shift less that in distribution,
+                               in points of percent; control null where softmax was not re-ranked, else softmax with a
+                               penalty on popularity at the ARP of the line (`rankbench.results.control`): {arp_ratio,
+                               arp_ratio_low, arp_ratio_high, lambdas, share, by_test}, the range of what was tried, the
+                               two λ that it lies between (none where out of range) and the share of the second, and
+                               by test {mean, gain_percent, contrast}, of the first metric, contrast as against_softmax
+                               but over the control; plain and shifted null or a line each, with
                                groups: list from head to tail of {items, relevant, hits, recall}, at the K of the first
                                metric, summed over the seeds
                                against_softmax: null or {difference, low_percent, high_percent, effect_size, p, p_holm,
@@ -58,7 +63,8 @@ from typing import Any
 
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Group
-from rankbench.results.evidence import Contrast
+from rankbench.results.contrast import Contrast
+from rankbench.results.control import Control
 from rankbench.results.leaderboard import Key, Leaderboard, Line
 from rankbench.results.paired import letters
 from rankbench.spec import Part
@@ -82,6 +88,7 @@ def _robustness(table: Robustness) -> dict[str, Any]:
             "kept_percent": pair.kept,
             "on_front": pair.on_front,
             "gain_change": _change(table, pair),
+            "control": _control(table.controls[pair.line.key]) if pair.line.key in table.controls else None,
             "plain": pair.plain and _side(table, pair.plain, table.plain, pair.plain_groups, letter),
             "shifted": pair.shifted and _side(table, pair.shifted, table.shifted, pair.shifted_groups, letter),
         }
@@ -100,6 +107,24 @@ def _robustness(table: Robustness) -> dict[str, Any]:
 def _change(table: Robustness, pair: Pair) -> dict[str, Any] | None:
     found = table.evidence.change.get(pair.line.key) if table.evidence else None
     return {name: finite(value) for name, value in vars(found).items()} if found else None
+
+
+def _control(found: Control) -> dict[str, Any]:
+    return {
+        "arp_ratio": found.arp_ratio,
+        "arp_ratio_low": found.low,
+        "arp_ratio_high": found.high,
+        "lambdas": found.between,
+        "share": found.share,
+        "by_test": {
+            test: {
+                "mean": finite(one.mean),
+                "gain_percent": one.gain,
+                "contrast": _contrast(one.contrast) if one.contrast else None,
+            }
+            for test, one in (found.by_test or {}).items()
+        },
+    }
 
 
 def _side(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rankbench.report.embeddings import hashed, in_words
 from rankbench.results.compare_runs import LeftOut
-from rankbench.results.leaderboard import Leaderboard, Line
+from rankbench.results.leaderboard import BASELINE, Leaderboard, Line
 
 NAMED = 3
 """Lines that a note names; more are counted."""
@@ -26,6 +26,9 @@ def notes_on(lines: Iterable[Line], board: Leaderboard) -> list[str]:
     notes += [_on_seeds(seeds, titles) for seeds, titles in by_seeds.items()]
     notes += dict.fromkeys(_tables(line) for line in lines if hashed(line.choice.runs[0].tables))
     notes += [_left_out(left, board) for left in board.left_out]
+    if board.unshown:
+        lines_of = "1 re-ranked line" if board.unshown == 1 else f"{board.unshown} re-ranked lines"
+        notes.append(f"Not shown: {lines_of} of other losses than {BASELINE}; --reranked shows them.")
     return notes
 
 
@@ -43,7 +46,7 @@ def of_budget(lines: Iterable[Line]) -> list[str]:
     found = []
     by_backbone: dict[str, list[Line]] = {}
     for line in lines:
-        if line.has_loss:
+        if line.has_loss and not line.reranked:
             by_backbone.setdefault(line.choice.backbone.name, []).append(line)
     for backbone, same in by_backbone.items():
         least, most = (choose(same, key=lambda line: line.choice.tried) for choose in (min, max))

@@ -72,8 +72,8 @@ def _choices(runs: Sequence[Run], query: Query) -> dict[str, Table]:
 
 def _of_shift(table: Robustness, choices: Table | None) -> Section:
     lines = [pair.line for pair in table.pairs]
-    series, (main, *others) = series_of(lines), shift.tables_of(table)
-    tables = [main, *([choices] if choices else []), *others]
+    series = series_of(lines)
+    tables = [*shift.tables_of(table), *([choices] if choices else []), *shift.recall_tables(table)]
     K, select = table.plain.query.metrics[0].K, table.plain.query.select
     drawings = [
         scatter.of_shift(table, series),

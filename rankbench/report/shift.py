@@ -1,10 +1,11 @@
-"""Robustness to popularity shift as tables: both tests side by side, then recall by popularity group."""
+"""Robustness to popularity shift as tables: both tests side by side, controls, recall by popularity group."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from rankbench.report import captions
+from rankbench.report.control import advice, control_table
 from rankbench.report.shift_table import name_of, table_of_both
 from rankbench.report.table import Cell, Column, Table, mark_best, number
 from rankbench.results.compare_shift import Pair, Robustness
@@ -13,11 +14,19 @@ from rankbench.results.leaderboard import Leaderboard, Line
 
 
 def tables_of(table: Robustness) -> tuple[Table, ...]:
-    """Return the table of both tests, and one of recall by popularity group for each test that was measured."""
+    """Return the table of both tests, and that of the controls by popularity where there are any."""
+    both, controls = table_of_both(table), control_table(table)
+    if controls is None:
+        return (replace(both, notes=tuple(filter(None, (*both.notes, advice(table))))),)
+    return both, controls
+
+
+def recall_tables(table: Robustness) -> tuple[Table, ...]:
+    """Return recall by popularity group, a table for each test that was measured."""
     plain = [(pair, pair.plain, pair.plain_groups) for pair in table.pairs]
     shifted = [(pair, pair.shifted, pair.shifted_groups) for pair in table.pairs]
     by_group = [_groups(table, table.plain, plain), _groups(table, table.shifted, shifted)]
-    return (table_of_both(table), *_captioned_once([found for found in by_group if found]))
+    return tuple(_captioned_once([found for found in by_group if found]))
 
 
 def _captioned_once(tables: list[Table]) -> list[Table]:

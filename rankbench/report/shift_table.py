@@ -12,7 +12,8 @@ from rankbench.report.notes import notes_on, of_budget
 from rankbench.report.table import NOTHING, Cell, Column, Table, mark_best, percent
 from rankbench.results.compare_shift import Pair, Robustness
 from rankbench.results.compare_tests import Metric
-from rankbench.results.evidence import Contrast, Evidence
+from rankbench.results.contrast import Contrast
+from rankbench.results.evidence import Evidence
 from rankbench.results.leaderboard import PLAIN, SHIFTED, Key, Leaderboard, Line
 from rankbench.results.paired import letters
 
@@ -102,11 +103,12 @@ def _gain_cell(line: Line | None, metric: Metric, evidence: Evidence | None) -> 
     contrast = evidence.contrasts.get(line.key) if line and evidence else None
     if contrast is None:
         return cell
-    marked = replace(cell, detail=_interval(contrast))
+    marked = replace(cell, detail=interval_of(contrast))
     return replace(marked, text=f"{cell.text} {NOISE}", faint=True) if contrast.within_noise else marked
 
 
-def _interval(contrast: Contrast) -> str:
+def interval_of(contrast: Contrast) -> str:
+    """Return the interval of a gain as tables print it."""
     return f"[{contrast.low:.1f},{contrast.high:.1f}]"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rankbench.report.by_cut_off import cut_off_table
 from rankbench.report.by_group import group_tables
 from rankbench.report.graded import curve_table
-from rankbench.report.shift import tables_of
+from rankbench.report.shift import recall_tables, tables_of
 from rankbench.report.table import Table
 from rankbench.report.trade_off import front_table, matched_table
 from rankbench.results.compare_runs import Run
@@ -24,7 +24,7 @@ def tables_of_view(table: Robustness, view: str, runs: Sequence[Run]) -> tuple[T
         runs: the runs that it was made of.
     """
     if view == "group":
-        return (*tables_of(table)[1:], *group_tables(table))
+        return (*recall_tables(table), *group_tables(table))
     if view == "k":
         return (cut_off_table(table),)
     if view == "gamma":
@@ -33,4 +33,4 @@ def tables_of_view(table: Robustness, view: str, runs: Sequence[Run]) -> tuple[T
         if not table.one_model or table.plain.numbers < BEYOND_ACCURACY:
             return ()
         return (front_table(runs, table) if view == "pareto" else matched_table(runs, table, view),)
-    return tables_of(table)[:1]
+    return tables_of(table)

@@ -111,12 +111,13 @@ def _leaderboard(
         lines=ranked(lines, query),
         baselines=tuple(line for line in lines if line.key == line.baseline_key),
         left_out=setting.left_out,
+        unshown=sum(query.asks_for(line) and not query.shows(line) for line in lines),
     )
 
 
 def ranked(lines: Sequence[Line], query: Query) -> tuple[Line, ...]:
     """Return the lines asked for, by the first metric, best first; those without numbers last, then by name."""
-    kept = [line for line in lines if _asked_for(line, query)]
+    kept = [line for line in lines if query.shows(line)]
 
     def order(line: Line) -> tuple[bool, float, str, str]:
         value = line.scores[query.metrics[0]].mean if line.scores else 0.0
@@ -124,12 +125,6 @@ def ranked(lines: Sequence[Line], query: Query) -> tuple[Line, ...]:
         return not line.scores, -value if merit is None else -merit, line.backbone, line.loss
 
     return tuple(sorted(kept, key=order))
-
-
-def _asked_for(line: Line, query: Query) -> bool:
-    loss, backbone = line.choice.loss.name, line.choice.backbone.name
-    of_losses = not query.losses or not line.has_loss or loss in query.losses
-    return of_losses and (not query.backbones or backbone in query.backbones)
 
 
 def _with_gains(key: Key, test: str, measured: dict[Key, dict[str, Measured]]) -> dict[Metric, Score]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from rankbench.evaluation.metrics import AT
 from rankbench.results.compare import by_protocol, leaderboards, no_validation
 from rankbench.results.compare_runs import Run, setting_of
 from rankbench.results.compare_tests import Group, Metric, group_recall
+from rankbench.results.control import Control, controls_of
 from rankbench.results.evidence import Evidences, evidences
-from rankbench.results.leaderboard import PLAIN, SHIFTED, Leaderboard, Line, Query
+from rankbench.results.leaderboard import PLAIN, SHIFTED, Key, Leaderboard, Line, Query
 from rankbench.results.pareto import on_front
 
 BESIDE = ("tail_ndcg", "arp_ratio", "gini", "arp")
@@ -64,12 +65,14 @@ class Robustness:
         plain, shifted: the leaderboards of the tests `iid` and `popularity`.
         pairs: their lines, joined by loss and backbone; those without a loss, the references, are the last.
         evidence: which gains are real, from the values of single users; None where they are not stored.
+        controls: by line, softmax with a penalty on popularity at its ARP; none where softmax was not re-ranked.
     """
 
     plain: Leaderboard
     shifted: Leaderboard
     pairs: tuple[Pair, ...]
     evidence: Evidences | None
+    controls: Mapping[Key, Control] = field(default_factory=dict)
 
     @property
     def one_model(self) -> bool:
@@ -110,7 +113,7 @@ def compare_shift(runs: Iterable[Run], query: Query) -> Shift:
     for dataset, protocols in by_dataset.items():
         lacking: list[str] = []
         sides = (_of_one_model(protocols, query, lacking), _of_two_trainings(protocols, query, lacking))
-        found = [_joined(*boards) for boards in sides if boards]
+        found = list(filter(None, sides))
         if not found and not lacking:
             lacking.append(f"{dataset}: left out, nothing of it was measured on both tests, {PLAIN} and {SHIFTED}.")
         tables += [table for table in found if table.pairs]
@@ -118,10 +121,7 @@ def compare_shift(runs: Iterable[Run], query: Query) -> Shift:
     return Shift(tuple(tables), tuple(omitted))
 
 
-Boards = tuple[Leaderboard, Leaderboard]
-
-
-def _of_one_model(protocols: dict[str, list[Run]], query: Query, lacking: list[str]) -> Boards | None:
+def _of_one_model(protocols: dict[str, list[Run]], query: Query, lacking: list[str]) -> Robustness | None:
     if "shift" not in protocols:
         return None
     setting = setting_of(protocols["shift"])
@@ -129,10 +129,11 @@ def _of_one_model(protocols: dict[str, list[Run]], query: Query, lacking: list[s
         lacking.append(no_validation(setting.dataset, setting.protocol, query.select))
         return None
     boards = {board.test: board for board in leaderboards(setting, query)}
-    return boards[PLAIN], boards[SHIFTED]
+    table = _joined(boards[PLAIN], boards[SHIFTED])
+    return replace(table, controls=controls_of(setting.runs, (table.plain, table.shifted)))
 
 
-def _of_two_trainings(protocols: dict[str, list[Run]], query: Query, lacking: list[str]) -> Boards | None:
+def _of_two_trainings(protocols: dict[str, list[Run]], query: Query, lacking: list[str]) -> Robustness | None:
     if PLAIN not in protocols or SHIFTED not in protocols:
         return None
     sides = protocols[PLAIN], protocols[SHIFTED]
@@ -148,7 +149,7 @@ def _of_two_trainings(protocols: dict[str, list[Run]], query: Query, lacking: li
             lacking.append(no_validation(setting.dataset, setting.protocol, query.select))
             return None
     plain, shifted = (leaderboards(setting, query)[0] for setting in settings)
-    return plain, shifted
+    return _joined(plain, shifted)
 
 
 def _joined(plain: Leaderboard, shifted: Leaderboard) -> Robustness:

@@ -9,49 +9,19 @@ Nothing is trained again, and nothing is selected here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankbench.results.bootstrap import interval, p_value
+from rankbench.results.bootstrap import interval
 from rankbench.results.compare_tests import Metric
+from rankbench.results.contrast import SIGNIFICANT, Contrast, contrast_of, corrected
 from rankbench.results.leaderboard import Key, Leaderboard
-from rankbench.results.paired import effect_size, holm, t_test, t_test_of, wilcoxon
+from rankbench.results.paired import holm, t_test
 from rankbench.results.users_of_lines import OnTest, has_users, read_test, resampled_means, users_of_runs
 
 Floats = NDArray[np.float64]
-
-SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A line against softmax with the same backbone, on one test; percentages are of softmax.
-
-    Args:
-        difference: of the means over users.
-        low, high: 95 % interval of the gain, in percent.
-        effect: Cohen's d of the paired differences; NaN where all are equal.
-        p, p_holm: by t over users, plain and corrected over the lines of the table.
-        p_wilcoxon, p_bootstrap, p_seeds: by the other tests; over seeds NaN with fewer than two in common.
-        users: how many are paired.
-        noise: the larger standard deviation over seeds of the two, in percent; None with one seed.
-        within_noise: whether the gain is not significant, or less than `noise`.
-    """
-
-    difference: float
-    low: float
-    high: float
-    effect: float
-    p: float
-    p_holm: float
-    p_wilcoxon: float
-    p_bootstrap: float
-    p_seeds: float
-    users: int
-    noise: float | None
-    within_noise: bool
 
 
 @dataclass(frozen=True)
@@ -119,22 +89,9 @@ def _evidence(board: Leaderboard, test: OnTest, means: Floats) -> Evidence:
         j = test.baseline(i)
         if j is not None and line.key in shown:
             contrasts[line.key] = _contrast(test, metric, means, i, j)
-    corrected = holm(np.array([contrast.p for contrast in contrasts.values()]))
-    contrasts = {
-        key: replace(one, p_holm=float(p), within_noise=not _real(one, float(p), _gain(test, key, metric)))
-        for (key, one), p in zip(contrasts.items(), corrected, strict=True)
-    }
-    return Evidence(contrasts, _beaten(test, [i for i, line in enumerate(test.lines) if line.key in shown]))
-
-
-def _gain(test: OnTest, key: Key, metric: Metric) -> float | None:
-    """Return the gain of a line over softmax in percent."""
-    return next(line.scores[metric].gain for line in test.lines if line.key == key)
-
-
-def _real(contrast: Contrast, p: float, gain: float | None) -> bool:
-    large = contrast.noise is None or gain is None or abs(gain) >= contrast.noise
-    return p < SIGNIFICANT and large
+    gains = {line.key: line.scores[metric].gain for line in test.lines}
+    beats = _beaten(test, [i for i, line in enumerate(test.lines) if line.key in shown])
+    return Evidence(corrected(contrasts, gains), beats)
 
 
 def _contrast(test: OnTest, metric: Metric, means: Floats, i: int, j: int) -> Contrast:
@@ -143,28 +100,18 @@ def _contrast(test: OnTest, metric: Metric, means: Floats, i: int, j: int) -> Co
     gain = _gains(means, i, j)  # (R,)
     shared = sorted(test.seeds[i].keys() & test.seeds[j].keys())
     spreads = [one.sd for one in (score, base) if one.sd is not None]
-    return Contrast(
-        float(difference.mean()),
-        *interval(gain),
-        effect=effect_size(difference),
-        p=t_test_of(difference),
-        p_holm=float("nan"),
-        p_wilcoxon=wilcoxon(difference),
-        p_bootstrap=p_value(gain),
-        p_seeds=t_test_of(np.array([test.seeds[i][s] - test.seeds[j][s] for s in shared])),
-        users=len(difference),
-        noise=100 * max(spreads) / abs(base.mean) if spreads and base.mean else None,
-        within_noise=False,
-    )
+    seeds = np.array([test.seeds[i][s] - test.seeds[j][s] for s in shared])  # (s,)
+    noise = 100 * max(spreads) / abs(base.mean) if spreads and base.mean else None
+    return contrast_of(difference, gain, seeds, noise)
 
 
 def _beaten(test: OnTest, shown: Sequence[int]) -> dict[Key, tuple[Key, ...]]:
     values = test.values[shown]  # (m, n)
     above = np.triu_indices(len(shown), 1)
-    corrected = np.ones((len(shown), len(shown)))  # (m, m)
-    corrected[above] = holm(t_test(values)[above])
+    p = np.ones((len(shown), len(shown)))  # (m, m)
+    p[above] = holm(t_test(values)[above])
     mean = values.mean(axis=1) if values.size else np.zeros(len(shown))  # (m,)
-    better = np.minimum(corrected, corrected.T) < SIGNIFICANT  # (m, m)
+    better = np.minimum(p, p.T) < SIGNIFICANT  # (m, m)
     better &= mean[:, None] > mean  # (m, m)
     keys = [test.lines[i].key for i in shown]
     return {key: tuple(keys[b] for b in np.flatnonzero(better[a])) for a, key in enumerate(keys)}

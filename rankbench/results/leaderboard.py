@@ -30,6 +30,7 @@ class Query:
         select: the validation set that chooses parameters and epoch.
         convention: how the test was measured, "standard" or "ir-benchmark".
         datasets, protocols, backbones, losses: names to keep; lines without a loss stay whatever the losses.
+        all_reranked: whether re-ranked lines of other losses than softmax are kept, too.
     """
 
     metrics: tuple[Metric, ...] = (Metric("ndcg", 20), Metric("recall", 20))
@@ -40,6 +41,18 @@ class Query:
     protocols: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
+    all_reranked: bool = False
+
+    def asks_for(self, line: Line) -> bool:
+        """Return whether a line has the names that are asked for."""
+        loss, backbone = line.choice.loss.name, line.choice.backbone.name
+        of_losses = not self.losses or not line.has_loss or loss in self.losses
+        return of_losses and (not self.backbones or backbone in self.backbones)
+
+    def shows(self, line: Line) -> bool:
+        """Return whether a line is asked for, and no re-ranked one of another loss than softmax that stays out."""
+        other = line.reranked and line.has_loss and line.choice.loss.name != BASELINE
+        return self.asks_for(line) and (self.all_reranked or not other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +87,11 @@ class Line:
         return self.choice.loss != NO_LOSS
 
     @property
+    def reranked(self) -> bool:
+        """Whether its models are re-ranked."""
+        return bool(self.choice.runs[0].configuration.rerank)
+
+    @property
     def title(self) -> str:
         """The line in words: softmax on mf, or ease."""
         return f"{self.loss} on {self.backbone}" if self.has_loss else self.backbone
@@ -91,6 +109,7 @@ class Leaderboard:
         lines: the lines.
         baselines: softmax on every backbone, asked for or not.
         left_out: runs of the same name that may not stand in the same table.
+        unshown: how many re-ranked lines of other losses than softmax stay out.
     """
 
     dataset: str
@@ -104,6 +123,7 @@ class Leaderboard:
     lines: tuple[Line, ...]
     baselines: tuple[Line, ...]
     left_out: tuple[LeftOut, ...]
+    unshown: int = 0
 
 
 def key_of(run: Run) -> Key:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankbench.results.bootstrap import resampled_sums
+from rankbench.results.compare_runs import Run
 from rankbench.results.leaderboard import Leaderboard, Line
 from rankbench.results.per_user import Place, is_kept, user_values
 from rankbench.results.store import DamagedRunError
@@ -42,6 +43,41 @@ class OnTest:
             if (j := self.baseline(i)) is not None:
                 found[i] -= self.values[j]
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class OfUsers:
+    """What some runs reach for the users (n,) of a test: means over the seeds (n,), and the mean of each seed."""
+
+    users: NDArray[np.int64]
+    values: Floats
+    seeds: Mapping[int, float]
+
+    def mixed_with(self, other: OfUsers, share: float) -> OfUsers:
+        """Return what a mixture of both reaches, a share of it the other's."""
+        both = self.seeds.keys() & other.seeds.keys()
+        seeds = {seed: (1 - share) * self.seeds[seed] + share * other.seeds[seed] for seed in both}
+        return OfUsers(self.users, (1 - share) * self.values + share * other.values, seeds)
+
+    def by_seed_less(self, other: OfUsers) -> Floats:
+        """Return the differences of the means of the seeds in common, (s,)."""
+        return np.array([self.seeds[s] - other.seeds[s] for s in sorted(self.seeds.keys() & other.seeds.keys())])
+
+
+def of_users(runs: Sequence[Run], board: Leaderboard) -> OfUsers:
+    """Return what runs of one configuration reach in the first metric on the test of a board.
+
+    Raises:
+        DamagedRunError: the users of a run cannot be read, or are not those of the others.
+    """
+    name = str(board.query.metrics[0])
+    found = [user_values(run.stored, [name], [_place(board)])[_place(board)] for run in runs]
+    users = found[0][0]
+    for run, (own, _) in zip(runs, found, strict=True):
+        _check_users(run, own, users, board)
+    columns = [of_run[name] for _, of_run in found]
+    means = {run.seed: float(column.mean()) for run, column in zip(runs, columns, strict=True)}
+    return OfUsers(users, np.mean(columns, axis=0), means)
 
 
 def has_users(board: Leaderboard) -> bool:
@@ -82,13 +118,17 @@ def read_test(board: Leaderboard, found: Users) -> OnTest:
         for run in line.choice.runs:
             own, of_run = found[run.stored.path][_place(board)]
             users = own if users is None else users
-            if not np.array_equal(users, own):
-                raise DamagedRunError(run.stored.path, f"its users of the test {board.test} are not those of others")
+            _check_users(run, own, users, board)
             of_runs.append(of_run[name])
         values.append(np.mean(of_runs, axis=0))
         seeds.append({run.seed: float(v.mean()) for run, v in zip(line.choice.runs, of_runs, strict=True)})
     stacked = np.stack(values) if values else np.zeros((0, 0))  # (m, n)
     return OnTest(np.zeros(0, np.int64) if users is None else users, tuple(lines), stacked, tuple(seeds))
+
+
+def _check_users(run: Run, own: NDArray[np.int64], users: NDArray[np.int64], board: Leaderboard) -> None:
+    if not np.array_equal(users, own):
+        raise DamagedRunError(run.stored.path, f"its users of the test {board.test} are not those of others")
 
 
 def resampled_means(tests: Sequence[OnTest], everyone: NDArray[np.int64]) -> list[Floats]:

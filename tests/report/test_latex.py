@@ -9,7 +9,7 @@ import pytest
 from fake_runs import store_run
 from rankbench.report.latex import latex_of
 from rankbench.report.leaderboard import table_of
-from rankbench.report.shift import tables_of
+from rankbench.report.shift import recall_tables, tables_of
 from rankbench.report.table import Cell, Column, Table, mark_best
 from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
@@ -28,7 +28,7 @@ def tables(tmp_path):
     store_run(store, "psl", protocol="shift", diverged="the loss became nan")
     runs = read_runs(store)
     (board,), (shift,) = compare(runs, Query()).leaderboards, compare_shift(runs, Query()).tables
-    return [table_of(board), *tables_of(shift)]
+    return [table_of(board), *tables_of(shift), *recall_tables(shift)]
 
 
 def test_the_best_is_bold_and_the_second_best_underlined(tables):

@@ -9,7 +9,7 @@ from rankbench.report.csv import csv_of, csv_of_shift
 from rankbench.report.json import json_of, json_of_shift
 from rankbench.report.leaderboard import table_of
 from rankbench.report.markdown import markdown_of
-from rankbench.report.shift import tables_of
+from rankbench.report.shift import recall_tables, tables_of
 from rankbench.results.compare import compare
 from rankbench.results.compare_runs import read_runs
 from rankbench.results.compare_shift import compare_shift
@@ -121,7 +121,7 @@ def test_one_seed_has_no_spread_and_training_that_all_share_is_in_the_caption(tm
 
 
 def test_both_tests_side_by_side(shift):
-    both, plain, shifted = tables_of(shift)
+    (both,), (plain, shifted) = tables_of(shift), recall_tables(shift)
     assert [column.heading for column in both.columns] == [
         "loss", "backbone", "iid NDCG@20", "iid gain", "iid Recall@20", "popularity NDCG@20", "popularity gain",
         "popularity Recall@20", "kept", "iid tail@20", "iid ARP×", "iid Gini", "front", "line", "iid beats",

@@ -1,39 +1,21 @@
 """Which gains are real: from stored values of users, against scipy and by hand."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from fake_runs import store_run
+from fake_runs import give_users, store_run
 from rankbench.results.compare_shift import compare_shift
 from rankbench.results.compare_tests import Metric
 from rankbench.results.leaderboard import Query
 from rankbench.results.pareto import on_front
 from rankbench.results.sound import read_sound
-from rankbench.results.store import Store, StoredRun
+from rankbench.results.store import Store
 
 NDCG = Metric("ndcg", 20)
 N = 300
 TESTS = {"iid": np.arange(N), "popularity": np.arange(100, N + 60)}
 """The users of each test: some are in one of them only."""
-
-
-def give(run: StoredRun, values: dict[str, np.ndarray]) -> None:
-    """Give a run these values of NDCG@20 by user, and their mean."""
-    schema = pq.read_schema(run.path / "users.parquet")
-    with pq.ParquetWriter(run.path / "users.parquet", schema) as writer:
-        for test, users in TESTS.items():
-            columns = {name: [0] * len(users) for name in schema.names}
-            columns |= {"selected_by": ["iid"] * len(users), "convention": ["standard"] * len(users)}
-            columns |= {"test": [test] * len(users), "user": users, "ndcg@20": values[test].astype(np.float32)}
-            writer.write_table(pa.table({name: pa.array(c) for name, c in columns.items()}).cast(schema))
-    table = pq.read_table(run.path / "metrics.parquet").to_pylist()
-    for row in table:
-        if row["metric"] == "ndcg" and row["k"] == 20 and row["convention"] == "standard":
-            row["value"] = float(values[row["test"]].mean())
-    pq.write_table(pa.Table.from_pylist(table), run.path / "metrics.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +32,7 @@ def made(tmp_path_factory):
                 own = rng.normal(0, 0.05, len(users)) if loss in ("dsl", "bpr") else 0
                 of[test] = base[test] * (scale if test == "iid" else shifted) + noise[test] + own
             run = store_run(store, loss, seed, protocol="shift", params={"tau": 0.1})
-            give(run, of)
+            give_users(run, TESTS, of)
             values.setdefault(loss, []).append(of)
     return store, values
 
@@ -136,9 +118,9 @@ def test_a_run_with_other_users_is_named_and_left_out(made):
     store, values = made
     run = store_run(store, "psl", 0, protocol="shift")
     try:
-        give(run, {test: of[::-1] for test, of in values["dsl"][0].items()})
+        give_users(run, TESTS, {test: of[::-1] for test, of in values["dsl"][0].items()})
         TESTS["iid"] = TESTS["iid"] + 1
-        give(run, values["dsl"][0])
+        give_users(run, TESTS, values["dsl"][0])
         with pytest.raises(DamagedRunError, match="are not those of others"):
             compare_shift(read_sound(store).runs, Query())
     finally:
