@@ -85,7 +85,7 @@ def beyond(lists: Lists, train: Interactions, relevant: Interactions) -> Beyond:
     values = {
         **of_popularity(lists, train),
         **of_novel_hits(lists, train),
-        **of_reference(lists, train, reference(train)),
+        **of_reference(lists, reference(train)),
         "tail_ndcg": _ndcg_of(lists, relevant, tail_of_items(popularity, 0.2).astype(np.int64), 2)[0][:, :, 1],
     }
     groups = _groups(lists, relevant, group, hits, recommended)

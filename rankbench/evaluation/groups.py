@@ -4,6 +4,8 @@ There are three tail sets: `items20` is all but the 20 % most popular items, `ma
 80 % of the train interactions, `groups` the last of the popularity groups.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,7 @@ TAILS = ("items20", "mass80", "groups")
 """The tail sets, see above."""
 
 
+@lru_cache(maxsize=2)
 def popularity_groups(train: Interactions) -> NDArray[np.int64]:
     """Return the popularity group (I,) int64 of each item, from 0, the head, to GROUPS - 1, the tail.
 
@@ -32,6 +35,7 @@ def popularity_groups(train: Interactions) -> NDArray[np.int64]:
     return group
 
 
+@lru_cache(maxsize=2)
 def tails(train: Interactions) -> dict[str, NDArray[np.bool_]]:
     """Return, for each of `TAILS`, which items (I,) are in the tail."""
     return {
@@ -60,9 +64,9 @@ def tail_of_mass(popularity: NDArray[np.int64], share: float) -> NDArray[np.bool
 
 def mainstreamness(history: Interactions, popularity: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the mean popularity (U,) float64 of the items that each user is known by; NaN without any."""
-    total = np.bincount(history.users, popularity[history.items], history.n_users)  # (U,)
+    before = np.append(0, np.cumsum(popularity[history.items]))  # (nnz + 1,)
     with np.errstate(invalid="ignore"):
-        mean: NDArray[np.float64] = total / history.user_counts  # (U,)
+        mean: NDArray[np.float64] = np.diff(before[history.indptr]) / history.user_counts  # (U,)
     return mean
 
 

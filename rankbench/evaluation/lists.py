@@ -16,7 +16,7 @@ from rankbench.data.interactions import Interactions
 from rankbench.evaluation.groups import TAILS, mainstreamness, tails
 from rankbench.evaluation.metrics import METRICS
 from rankbench.evaluation.popular import top_popular
-from rankbench.evaluation.reference import TASTES, Reference
+from rankbench.evaluation.reference import Reference
 from rankbench.evaluation.sums import summed
 
 Floats = NDArray[np.float64]
@@ -107,11 +107,9 @@ def of_novel_hits(lists: Lists, train: Interactions) -> Values:
     return {"efd": found[:, :, 0], "epc": found[:, :, 1]}
 
 
-def of_reference(lists: Lists, train: Interactions, by: Reference) -> Values:
+def of_reference(lists: Lists, by: Reference) -> Values:
     """Return `ild`, `miscalibration` and `taste_js` by the vectors and tastes of the reference model."""
-    cell = train.users * np.int64(TASTES + 1) + by.taste[train.items]  # (nnz,)
-    history = np.bincount(cell, minlength=train.n_users * (TASTES + 1)).reshape(-1, TASTES + 1)  # (U, T)
-    found = lists.divergences(by.taste, history[lists.users])  # (n, C, 2)
+    found = lists.divergences(by.taste, by.history[lists.users])  # (n, C, 2)
     return {
         "ild": lists.diversity(by.vectors),
         "miscalibration": found[:, :, 0],

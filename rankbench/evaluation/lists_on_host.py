@@ -14,9 +14,13 @@ from rankbench.data.interactions import Interactions
 from rankbench.evaluation import sums, tastes
 from rankbench.evaluation.metrics import KS, METRICS
 from rankbench.evaluation.ties import tie_rate
+from rankbench.parallel import over_blocks
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+_USERS = 2048
+"""Users that one thread measures at once: what it writes meanwhile stays in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +51,16 @@ class ListsOnHost:
 
     def accuracy(self, n_relevant: Counts, metrics: Iterable[str] = METRICS) -> dict[str, Floats]:
         """Return metrics of accuracy of each user, (n, C) each, given how many items are relevant (n,)."""
-        return {
-            name: np.stack([METRICS[name](self.hits, n_relevant, K) for K in self.ends], axis=1)  # (n, C)
-            for name in metrics
-        }
+        found = {name: np.empty((len(self.hits), len(self.ends))) for name in metrics}  # (n, C) each
+
+        def block(start: int, stop: int) -> None:
+            hits, wanted = self.hits[start:stop], n_relevant[start:stop]  # (b, L), (b,)
+            for name, values in found.items():
+                for c, K in enumerate(self.ends):
+                    values[start:stop, c] = METRICS[name](hits, wanted, K)
+
+        over_blocks(block, len(self.hits), _USERS)
+        return found
 
     def summed(self, feature: Floats) -> Floats:
         """Return the sums (n, C, F) float64 of the features (I, F) float64 of the first items of each list."""
@@ -70,14 +80,8 @@ class ListsOnHost:
 
     def by_item(self, n_items: int) -> tuple[Counts, Counts]:
         """Return how often each item is a hit, and in a list at all, up to each cut-off: (I, C) each."""
-        return self._counted(self.hits, n_items), self._counted(self.top >= 0, n_items)
+        return sums.counted(self.top, self.hits, n_items, self.ends)
 
     def tie_rate(self, user_vec: Tensor, item_vec: Tensor) -> Floats:
         """Return the share of each list's items whose score is that of the first item left out, (n, C) float64."""
         return tie_rate(user_vec, item_vec, self.users, self.top, self.ends)
-
-    def _counted(self, chosen: NDArray[np.bool_], n_items: int) -> Counts:
-        edges = (0, *self.ends)
-        pieces = [slice(a, b) for a, b in zip(edges, self.ends, strict=False)]
-        each = [np.bincount(self.top[:, piece][chosen[:, piece]], minlength=n_items) for piece in pieces]
-        return np.cumsum(np.stack(each, axis=1), axis=1)  # (I, C)

@@ -37,10 +37,12 @@ class Reference:
     Args:
         vectors: (I, DIM) float32 of length 1, of length 0 for items without train interactions.
         taste: (I,) int64, the cluster of each item, up to TASTES.
+        history: (U, TASTES + 1) int64, how many train items of each cluster a user has.
     """
 
     vectors: NDArray[np.float32]
     taste: NDArray[np.int64]
+    history: NDArray[np.int64]
 
 
 @lru_cache(maxsize=2)
@@ -50,7 +52,9 @@ def reference(train: Interactions) -> Reference:
     taste = np.full(train.n_items, TASTES)  # (I,)
     known = train.item_counts > 0  # (I,)
     taste[known] = _spherical_k_means(vectors[known], TASTES)
-    return Reference(vectors.astype(np.float32), taste)
+    cell = train.users * np.int64(TASTES + 1) + taste[train.items]  # (nnz,)
+    history = np.bincount(cell, minlength=train.n_users * (TASTES + 1)).reshape(-1, TASTES + 1)  # (U, T)
+    return Reference(vectors.astype(np.float32), taste, history)
 
 
 def _spectral(train: Interactions) -> NDArray[np.float64]:

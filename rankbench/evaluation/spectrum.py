@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-_AT_ONCE = 2**17
-"""Vectors that are widened at once on a device."""
+from rankbench.parallel import over_blocks
+
+_AT_ONCE, _BLOCK = 2**17, 2**12
+"""Vectors that are widened at once on a device, and by one thread of the CPU."""
 
 
 def effective_rank(user_vec: Tensor, item_vec: Tensor) -> float:
@@ -35,8 +37,20 @@ def effective_rank(user_vec: Tensor, item_vec: Tensor) -> float:
 def _gram(vectors: Tensor) -> Tensor:
     """Return the inner products (d, d) float64 of the columns of vectors (n, d), added up where the vectors are."""
     if vectors.device.type == "cpu":
-        wide = vectors.detach().double()  # (n, d)
-        return wide.t() @ wide  # (d, d)
+        return _gram_on_cpu(vectors.detach())  # (d, d)
     blocks = (block.double() for block in torch.split(vectors.detach(), _AT_ONCE))  # (b, d) each
     zero = vectors.new_zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)  # (d, d)
     return sum((block.t() @ block for block in blocks), zero).cpu()  # (d, d)
+
+
+def _gram_on_cpu(vectors: Tensor) -> Tensor:
+    """Return the same by all threads: the products of blocks, added up in their order."""
+    n, d = vectors.shape
+    parts = torch.zeros(-(-n // _BLOCK), d, d, dtype=torch.float64)  # (blocks, d, d)
+
+    def block(start: int, stop: int) -> None:
+        wide = vectors[start:stop].double()  # (b, d)
+        torch.mm(wide.t(), wide, out=parts[start // _BLOCK])
+
+    over_blocks(block, n, _BLOCK)
+    return parts.sum(dim=0)  # (d, d)

@@ -9,10 +9,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from rankbench.evaluation.instructions import fetch
 from rankbench.evaluation.metrics import KS
-from rankbench.parallel import over_rows
+from rankbench.parallel import over_blocks, over_rows, threads
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+_AHEAD, _LINE = 16, 16
+"""Items whose vectors are on their way while one is added, and numbers in a cache line."""
 
 
 def summed(top: NDArray[np.int32], feature: Floats, ends: tuple[int, ...] = KS) -> Floats:
@@ -35,6 +40,21 @@ def gained(top: NDArray[np.int32], hits: NDArray[np.bool_], gain: Floats, ends: 
     discount = 1 / np.log2(np.arange(2, top.shape[1] + 2))  # (L,)
     over_rows(_gained, len(top), top, hits, gain, discount, np.array(ends), out)
     return out
+
+
+def counted(
+    top: NDArray[np.int32], hits: NDArray[np.bool_], n_items: int, ends: tuple[int, ...] = KS
+) -> tuple[Counts, Counts]:
+    """Return how often each item is a hit, and in a list at all, up to each cut-off: (I, len(ends)) int64 each."""
+    rows = max(-(-len(top) // threads()), 1)
+    parts = np.zeros((-(-len(top) // rows), n_items, len(ends), 2), np.int32)  # (parts, I, C, 2)
+
+    def part(start: int, stop: int) -> None:
+        _counted(top[start:stop], hits[start:stop], np.array(ends), parts[start // rows])
+
+    over_blocks(part, len(top), rows)
+    found = parts.sum(axis=0, dtype=np.int64).cumsum(axis=1)  # (I, C, 2)
+    return found[:, :, 0].copy(), found[:, :, 1].copy()
 
 
 def diversity(top: NDArray[np.int32], vectors: NDArray[np.float32], ends: tuple[int, ...] = KS) -> Floats:
@@ -82,6 +102,17 @@ def _gained(start, stop, top, hits, gain, discount, ends, out):  # type: ignore[
             out[b, c] = total
 
 
+@njit(cache=True, nogil=True)
+def _counted(top, hits, ends, count):  # type: ignore[no-untyped-def]
+    for b in range(len(top)):
+        r = 0
+        for c in range(len(ends)):
+            while r < min(ends[c], top.shape[1]) and top[b, r] >= 0:
+                count[top[b, r], c, 0] += hits[b, r]
+                count[top[b, r], c, 1] += 1
+                r += 1
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _diversity(start, stop, top, vectors, ends, out):  # type: ignore[no-untyped-def]
     mean = np.empty(vectors.shape[1], np.float32)
@@ -91,6 +122,8 @@ def _diversity(start, stop, top, vectors, ends, out):  # type: ignore[no-untyped
         known = np.float64(0)
         for c in range(len(ends)):
             while r < min(ends[c], top.shape[1]) and top[b, r] >= 0:
+                for k in range(0, len(mean), _LINE):
+                    fetch(vectors, top[b, min(r + _AHEAD, top.shape[1] - 1)], k)
                 x = vectors[top[b, r]]
                 own = known * 0
                 for k in range(len(mean)):

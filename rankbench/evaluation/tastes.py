@@ -36,10 +36,14 @@ def divergences(
 
 @njit(cache=True, nogil=True)
 def _diverge(start, stop, top, taste, history, ends, alpha, out):  # type: ignore[no-untyped-def]
-    listed = np.empty(history.shape[1])
+    log = np.log(np.arange(1, top.shape[1] + 1))  # (L,)
+    listed = np.empty(history.shape[1], np.int64)  # (T,)
+    own = np.empty(history.shape[1])  # (T,) p log p
     for b in range(start, stop):
         listed[:] = 0
         done = history[b].sum()
+        for t in range(len(own)):
+            own[t] = history[b, t] / done * np.log(history[b, t] / done) if history[b, t] > 0 else 0.0
         r = 0
         for c in range(len(ends)):
             while r < min(ends[c], top.shape[1]) and top[b, r] >= 0:
@@ -50,10 +54,13 @@ def _diverge(start, stop, top, taste, history, ends, alpha, out):  # type: ignor
             steck, shannon = 0.0, 0.0
             for t in range(len(listed)):
                 p, q = history[b, t] / done, listed[t] / r
-                if p > 0:
+                if p > 0 and q > 0:
                     steck += p * np.log(p / ((1 - alpha) * q + alpha * p))
-                    shannon += p * np.log(2 * p / (p + q))
-                if q > 0:
-                    shannon += q * np.log(2 * q / (p + q))
+                    shannon += own[t] + q * (log[listed[t] - 1] - log[r - 1]) - (p + q) * np.log((p + q) / 2)
+                elif p > 0:
+                    steck += p * np.log(1 / alpha)
+                    shannon += p * np.log(2.0)
+                elif q > 0:
+                    shannon += q * np.log(2.0)
             out[b, c, 0] = steck
             out[b, c, 1] = shannon / (2 * np.log(2.0))

@@ -8,8 +8,12 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rankbench.evaluation.instructions import fetch
 from rankbench.evaluation.metrics import KS
 from rankbench.parallel import over_rows
+
+_LINE = 16
+"""Numbers in a cache line."""
 
 
 def tie_rate(
@@ -36,6 +40,10 @@ def tie_rate(
 @njit(cache=True, nogil=True)
 def _count_ties(start, stop, query, items, top, ends, out):  # type: ignore[no-untyped-def]
     for b in range(start, stop):
+        for K in ends:  # all vectors are asked for before the first is waited for
+            for k in range(0, items.shape[1], _LINE):
+                fetch(items, top[b, K], k)
+                fetch(items, top[b, K - 1], k)
         for c in range(len(ends)):
             K = ends[c]
             if top[b, K] < 0:
