@@ -40,16 +40,39 @@ def print_shift(runs: Sequence[Run], query: Query, form: Form, view: str) -> Ans
     from rankbench.results.compare_shift import Shift, compare_shift
     from rankbench.results.sound import surviving
 
+    if view not in ("", "k") and form in (Form.json, Form.csv):
+        return _print_records(runs, query, form, view)
     asked = at_every_cut_off(query) if view == "k" else query
 
     def answer(kept: list[Run]) -> tuple[Shift, list[Table]]:
         found = compare_shift(kept, asked)  # what a view reads beside it may be damaged, too
-        return found, [drawn for table in found.tables for drawn in tables_of_view(table, view, kept)]
+        drawn = [] if form in (Form.json, Form.csv) else found.tables
+        return found, [one for table in drawn for one in tables_of_view(table, view, kept)]
 
     (found, tables), damaged = surviving(runs, answer)
-    if not _written_shift(found.tables, query, form):
+    if not _written_shift(found.tables, asked, form):
         _draw(tables, form)
     return len(found.tables), found.omitted, damaged
+
+
+def _print_records(runs: Sequence[Run], query: Query, form: Form, view: str) -> Answered:
+    """Print a view of the tables of robustness for other programs."""
+    from rankbench.report.csv import written
+    from rankbench.report.records import Record, columns_of_view, json_of_records, records_of_view
+    from rankbench.results.compare_shift import compare_shift
+    from rankbench.results.sound import surviving
+
+    def answer(kept: list[Run]) -> tuple[tuple[str, ...], list[tuple[Robustness, list[Record]]]]:
+        found = compare_shift(kept, query)
+        return found.omitted, [(table, records_of_view(table, view, kept)) for table in found.tables]
+
+    (omitted, found), damaged = surviving(runs, answer)
+    if form is Form.json:
+        typer.echo(json_of_records(found, view), nl=False)
+    else:
+        records = [record for _, of_table in found for record in of_table]
+        typer.echo(written(columns_of_view(view, query), records), nl=False)
+    return len(found), omitted, damaged
 
 
 def print_both(runs: Sequence[Run], query: Query, form: Form, ood: bool) -> Answered:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rankbench.evaluation.groups import GROUPS
@@ -37,7 +37,7 @@ from rankbench.results.leaderboard import Leaderboard, Line, Query
 
 def csv_of(boards: Iterable[Leaderboard], query: Query) -> str:
     """Return leaderboards as CSV with a header, which is there without any line too."""
-    return _written(_columns(query), [_fields(line, board) for board in boards for line in board.lines])
+    return written(_columns(query), [_fields(line, board) for board in boards for line in board.lines])
 
 
 def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
@@ -61,7 +61,7 @@ def csv_of_shift(tables: Iterable[Robustness], query: Query) -> str:
                     rows.append(
                         {**_fields(line, board), **of_pair, **contrast, **means, **_recalls(groups, K), **control}
                     )
-    return _written(columns, rows)
+    return written(columns, rows)
 
 
 def _columns(query: Query) -> list[str]:
@@ -123,7 +123,8 @@ def _recalls(groups: tuple[Group, ...], K: int) -> dict[str, float | None]:
     return {f"recall@{K}_group{i}": group.recall for i, group in enumerate(groups, start=1)}
 
 
-def _written(columns: list[str], rows: list[dict[str, Any]]) -> str:
+def written(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    """Return rows as CSV with a header, numbers in full, what is None left empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()

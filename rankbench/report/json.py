@@ -12,6 +12,8 @@ Without `--ood` a list of leaderboards:
 
 With `--select both` each is there once for every validation set that chose, see selected_by.
 
+With a view (--by group, --curve, --pareto, --matched) see `rankbench.report.records`.
+
 With `--ood` a list of tables of robustness:
 
     dataset                    string
@@ -72,12 +74,12 @@ from rankbench.spec import Part
 
 def json_of(boards: Iterable[Leaderboard]) -> str:
     """Return leaderboards as JSON."""
-    return _written([{**_board(board), "lines": [_line(line) for line in board.lines]} for board in boards])
+    return written([{**board_json(board), "lines": [_line(line) for line in board.lines]} for board in boards])
 
 
 def json_of_shift(tables: Iterable[Robustness]) -> str:
     """Return tables of robustness as JSON."""
-    return _written([_robustness(table) for table in tables])
+    return written([_robustness(table) for table in tables])
 
 
 def _robustness(table: Robustness) -> dict[str, Any]:
@@ -97,8 +99,8 @@ def _robustness(table: Robustness) -> dict[str, Any]:
     return {
         "dataset": table.plain.dataset,
         "one_model": table.one_model,
-        "plain": _board(table.plain),
-        "shifted": _board(table.shifted),
+        "plain": board_json(table.plain),
+        "shifted": board_json(table.shifted),
         "shift": {test: {"total_variation": tv, "kl_nats": finite(kl)} for test, (tv, kl) in table.sizes().items()},
         "lines": lines,
     }
@@ -146,7 +148,8 @@ def _contrast(found: Contrast) -> dict[str, Any]:
     return {named.get(name, name): finite(value) for name, value in vars(found).items()}
 
 
-def _board(board: Leaderboard) -> dict[str, Any]:
+def board_json(board: Leaderboard) -> dict[str, Any]:
+    """Return what the lines of a leaderboard have in common."""
     return {
         "dataset": board.dataset,
         "protocol": board.protocol,
@@ -196,5 +199,6 @@ def _group(group: Group) -> dict[str, Any]:
     return {"items": group.items, "relevant": group.relevant, "hits": group.hits, "recall": group.recall}
 
 
-def _written(content: list[dict[str, Any]]) -> str:
+def written(content: list[dict[str, Any]]) -> str:
+    """Return plain data as JSON."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -24,13 +24,11 @@ def front_table(runs: Sequence[Run], table: Robustness) -> Table:
     points = points_of(runs, table)
     front = front_of(points, table)
     first, K = table.plain.query.metrics[0], table.cut_off
-    of_plain = (first, Metric("tail_ndcg", K), Metric("arp_ratio", K), Metric("gini", K))
     rows = [
         (
             Cell(point.loss, detail="chosen" if point.chosen else ""),
             Cell(point.backbone),
-            *(_cell(metric, point.plain[metric]) for metric in of_plain),
-            _cell(first, point.shifted[first]),
+            *(_cell(metric, value) for metric, value in values_of(point, first, K).values()),
         )
         for point in front
     ]
@@ -48,6 +46,13 @@ def front_table(runs: Sequence[Run], table: Robustness) -> Table:
         f"Chosen: by validation `{table.plain.query.select}`.",
         notes=(_dominated(points, front),),
     )
+
+
+def values_of(point: Point, first: Metric, K: int) -> dict[str, tuple[Metric, float]]:
+    """Return the metrics of a configuration that the front is shown with, by side and metric as in plain_ndcg@20."""
+    of_plain = (first, Metric("tail_ndcg", K), Metric("arp_ratio", K), Metric("gini", K))
+    found = {f"plain_{metric}": (metric, point.plain[metric]) for metric in of_plain}
+    return {**found, f"shifted_{first}": (first, point.shifted[first])}
 
 
 def matched_table(runs: Sequence[Run], table: Robustness, by: str) -> Table:
@@ -79,10 +84,7 @@ def matched_table(runs: Sequence[Run], table: Robustness, by: str) -> Table:
 
 def _matched_row(one: Matched, base: Matched | None) -> tuple[Cell, ...]:
     line = one.pair.line
-    gains = [
-        None if base is one or base is None or not ours or not theirs else 100 * (ours - theirs) / theirs
-        for ours, theirs in ((one.plain, base and base.plain), (one.shifted, base and base.shifted))
-    ]
+    gains = gains_over(one, base)
     return (
         Cell(line.choice.loss.name if line.has_loss else line.loss),
         Cell(line.backbone),
@@ -94,6 +96,15 @@ def _matched_row(one: Matched, base: Matched | None) -> tuple[Cell, ...]:
         number(one.shifted),
         percent(gains[1], signed=True),
     )
+
+
+def gains_over(one: Matched, base: Matched | None) -> tuple[float | None, float | None]:
+    """Return the gains over softmax at the target on both tests, in percent; None where there is none."""
+    if base is None or base is one:
+        return None, None
+    sides = ((one.plain, base.plain), (one.shifted, base.shifted))
+    plain, shifted = (None if a is None or not b else 100 * (a - b) / b for a, b in sides)
+    return plain, shifted
 
 
 def _cell(metric: Metric, value: float) -> Cell:

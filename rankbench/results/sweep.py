@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rankbench.params import Value
 from rankbench.results.compare_choice import choose
 from rankbench.results.compare_runs import Configuration, Run
 from rankbench.results.compare_shift import SHIFT_KL, SHIFT_TV, Pair, Robustness, beside
@@ -27,6 +28,7 @@ class Point:
     Args:
         key: the loss and backbone that it is of.
         loss, backbone: as typed with the parameters.
+        train: the training values.
         plain, shifted: by metric, on the tests in distribution and under shift.
         chosen: whether validation chose it.
     """
@@ -34,6 +36,7 @@ class Point:
     key: Key
     loss: str
     backbone: str
+    train: dict[str, Value]
     plain: dict[Metric, float]
     shifted: dict[Metric, float]
     chosen: bool
@@ -57,8 +60,9 @@ def points_of(runs: Iterable[Run], table: Robustness) -> tuple[Point, ...]:
             continue
         found = measure(same, metrics, query.select, query.convention)
         plain, shifted = ({m: s.mean for m, s in found[b.test].scores.items()} for b in (board, table.shifted))
-        labels = same[0].loss_label, same[0].backbone_label
-        points.append(Point(key, *labels, plain, shifted, chosen[key] == configuration))
+        labels = same[0].loss_label, same[0].backbone_name
+        train = dict(configuration.train)
+        points.append(Point(key, *labels, train, plain, shifted, chosen[key] == configuration))
     return tuple(points)
 
 
