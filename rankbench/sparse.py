@@ -7,20 +7,19 @@ is the same product again.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.data.interactions import Interactions
-from rankbench.device import uses_triton
-from rankbench.parallel import over_rows
+from rankbench.sparse_side import Side
+
+Selection = tuple[Tensor | None, Tensor | None]
+"""Some users (b,) and some items (b,) int64; None for all of them."""
 
 
 class Graph:
@@ -50,17 +49,30 @@ class Graph:
         """The graph of the transpose of A."""
         return self if self.alpha == self.beta else Graph(self.train, self.beta, self.alpha)
 
-    def product(self, vec: Tensor) -> Tensor:
-        """Return A times the stacked user and item vectors (U + I, d), with gradients."""
-        out: Tensor = _Product.apply(vec, self)  # type: ignore[no-untyped-call]
+    def product(self, vec: Tensor, users: Tensor | None = None, items: Tensor | None = None) -> Tensor:
+        """Return A times the stacked user and item vectors (U + I, d), with gradients.
+
+        Args:
+            vec: (U + I, d) float, vectors.
+            users, items: (b,) int64 each, those whose rows are wanted, where a step looks at no others: the rows of
+                others are 0.
+        """
+        out: Tensor = _Product.apply(vec, self, users, items)  # type: ignore[no-untyped-call]
         return out  # (U + I, d)
 
-    def aggregate(self, item_vec: Tensor) -> Tensor:
-        """Return R times the item vectors (I, d), with gradients; with powers 1 and 0 the mean of each user's items."""
-        out: Tensor = _Aggregate.apply(item_vec, self)  # type: ignore[no-untyped-call]
+    def aggregate(self, item_vec: Tensor, users: Tensor | None = None) -> Tensor:
+        """Return R times the item vectors (I, d), with gradients; with powers 1 and 0 the mean of each user's items.
+
+        Args:
+            item_vec: (I, d) float, vectors of items.
+            users: (b,) int64, those whose rows are wanted; the rows of others are 0.
+        """
+        out: Tensor = _Aggregate.apply(item_vec, self, users)  # type: ignore[no-untyped-call]
         return out  # (U, d)
 
-    def polynomial(self, user: Tensor, item: Tensor, coefficients: Sequence[float]) -> tuple[Tensor, Tensor]:
+    def polynomial(
+        self, user: Tensor, item: Tensor, coefficients: Sequence[float], users: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""Return the users' and the items' part of $\sum_l c_l A^l E$, with gradients.
 
         By Horner's rule, $Y \leftarrow A Y + c_l E$ from the last coefficient to the first: one pass over the graph a
@@ -69,145 +81,76 @@ class Graph:
         Args:
             user, item: (U, d) and (I, d) float, the two parts of E.
             coefficients: c_0, c_1 ... c_L, at least two.
+            users: (b,) int64, those whose rows are wanted, where a step looks at no others: the rows of others are 0,
+                and the last pass forward and the first one back go over the edges of these users alone.
         """
-        out: tuple[Tensor, Tensor] = _Polynomial.apply(user, item, self, tuple(coefficients))  # type: ignore[no-untyped-call]
+        out: tuple[Tensor, Tensor] = _Polynomial.apply(user, item, self, tuple(coefficients), users)  # type: ignore[no-untyped-call]
         return out  # (U, d), (I, d)
 
-    def multiply(self, vec: Tensor) -> Tensor:
-        """Return what `product` does, without gradients."""
-        U = self.n_users
-        return torch.cat([self.to_users.product(vec[U:]), self.to_items.product(vec[:U])])  # (U + I, d)
+    def multiply(self, vec: Tensor, rows: Selection = (None, None), given: Selection = (None, None)) -> Tensor:
+        """Return what `product` does, without gradients: the rows of some, from the vectors of some."""
+        out = torch.empty_like(vec)  # (U + I, d)
+        user, item = self.parts(vec)  # (U, d), (I, d)
+        to_users, to_items = self.parts(out)  # (U, d), (I, d)
+        self.to_users.product(item, rows=rows[0], given=given[1], out=to_users)
+        self.to_items.product(user, rows=rows[1], given=given[0], out=to_items)
+        return out
 
-    def evaluate(self, user: Tensor, item: Tensor, coefficients: Sequence[float]) -> tuple[Tensor, Tensor]:
-        """Return what `polynomial` does, without gradients."""
+    def parts(self, vec: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the users' part (U, d) and the items' part (I, d) of stacked vectors (U + I, d)."""
+        return vec[: self.n_users], vec[self.n_users :]
+
+    def evaluate(
+        self,
+        user: Tensor,
+        item: Tensor,
+        coefficients: Sequence[float],
+        rows: Tensor | None = None,
+        given: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `polynomial` does, without gradients: the rows of some users, from the vectors of some users."""
         *lower, scale = coefficients
         to_users, to_items = user, item  # (U, d), (I, d)
-        for c in reversed(lower):
+        for layer, c in enumerate(reversed(lower), 1):
+            first, last = layer == 1, layer == len(lower)
             to_users, to_items = (
-                self.to_users.product(to_items, scale, user, c),
-                self.to_items.product(to_users, scale, item, c),
+                self.to_users.product(to_items, scale, user, c, rows=rows if last else None, owners=given),
+                self.to_items.product(to_users, scale, item, c, given=given if first else None),
             )
             scale = 1.0
         return to_users, to_items
 
 
-class Side:
-    """The rows of A of the users, or of the items: neighbours on the other side and their weights.
-
-    Args:
-        indptr: (n + 1,) int64, where the neighbours of each node begin.
-        neighbour: (nnz,) int32, their ids on the other side.
-        gets, gives: (n,) and (m,), the factors of a node's weight and of a neighbour's.
-    """
-
-    def __init__(
-        self,
-        indptr: NDArray[np.int64],
-        neighbour: NDArray[np.int32],
-        gets: NDArray[np.float64],
-        gives: NDArray[np.float64],
-    ) -> None:
-        self.indptr, self.neighbour, self.n_others = indptr, neighbour, len(gives)
-        self.weight = (np.repeat(gets, np.diff(indptr)) * gives[neighbour]).astype(np.float32)  # (nnz,)
-        self._on_device: dict[torch.device, Any] = {}
-
-    def product(self, vec: Tensor, scale: float = 1.0, own: Tensor | None = None, c: float = 0.0) -> Tensor:
-        """Return `scale` times the product with the other side's `vec` (m, d), plus `c` times `own` (n, d): (n, d)."""
-        if uses_triton(vec.device):
-            own = own.detach().contiguous() if own is not None else None  # (n, d)
-            return self._by_triton(vec.detach().contiguous(), scale, own, c)  # (n, d)
-        if vec.device.type != "cpu":
-            out = scale * (self._sparse(vec.device) @ vec)  # (n, d)
-            return out if own is None or not c else out.add_(own, alpha=c)
-        vec = vec.detach().contiguous()  # (m, d)
-        out = vec.new_empty(len(self.indptr) - 1, vec.shape[1])  # (n, d)
-        added = out if own is None or not c else own.detach().contiguous()  # (n, d)
-        number = vec.numpy().dtype.type
-        factors = (number(scale), added.numpy(), number(0 if added is out else c))
-        over_rows(_multiply, len(out), self.indptr, self.neighbour, self.weight, vec.numpy(), *factors, out.numpy())
-        return out
-
-    def _by_triton(self, vec: Tensor, scale: float, own: Tensor | None, c: float) -> Tensor:
-        from rankbench.triton_product import Pieces, multiply
-
-        if vec.device not in self._on_device:
-            edges = torch.from_numpy(self.neighbour), torch.from_numpy(self.weight)
-            self._on_device[vec.device] = Pieces.of(self.indptr, *edges, vec.device)
-        return multiply(self._on_device[vec.device], vec, scale, own, c)  # (n, d)
-
-    def _sparse(self, device: torch.device) -> Tensor:
-        """Return the weights as a sparse matrix (n, m) in compressed rows, for the library of sparse products."""
-        if device not in self._on_device:
-            arrays = (self.indptr, self.neighbour.astype(np.int64), self.weight)
-            indptr, neighbour, weight = (torch.from_numpy(a).to(device) for a in arrays)
-            size = (len(self.indptr) - 1, self.n_others)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # torch calls its own compressed rows a beta
-                self._on_device[device] = torch.sparse_csr_tensor(
-                    indptr, neighbour, weight, size, check_invariants=False
-                )
-        matrix: Tensor = self._on_device[device]
-        return matrix
-
-
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, vec: Tensor, graph: Graph) -> Tensor:
-        ctx.graph = graph
-        return graph.multiply(vec.contiguous())
+    def forward(ctx: Any, vec: Tensor, graph: Graph, users: Tensor | None, items: Tensor | None) -> Tensor:
+        ctx.graph, ctx.rows = graph, (users, items)
+        return graph.multiply(vec.contiguous(), rows=ctx.rows)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.graph.transposed.multiply(grads[0].contiguous()), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.graph.transposed.multiply(grads[0].contiguous(), given=ctx.rows), None, None, None
 
 
 class _Polynomial(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, user: Tensor, item: Tensor, graph: Graph, coefficients: tuple[float, ...]
+        ctx: Any, user: Tensor, item: Tensor, graph: Graph, coefficients: tuple[float, ...], users: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        ctx.graph, ctx.coefficients = graph, coefficients
-        return graph.evaluate(user, item, coefficients)
+        ctx.graph, ctx.coefficients, ctx.users = graph, coefficients, users
+        return graph.evaluate(user, item, coefficients, rows=users)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        return *ctx.graph.transposed.evaluate(*grads, ctx.coefficients), None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        return *ctx.graph.transposed.evaluate(*grads, ctx.coefficients, given=ctx.users), None, None, None
 
 
 class _Aggregate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, item_vec: Tensor, graph: Graph) -> Tensor:
-        ctx.graph = graph
-        return graph.to_users.product(item_vec)
+    def forward(ctx: Any, item_vec: Tensor, graph: Graph, users: Tensor | None) -> Tensor:
+        ctx.graph, ctx.users = graph, users
+        return graph.to_users.product(item_vec, rows=users)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return ctx.graph.transposed.to_items.product(grads[0]), None
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _multiply(start, stop, indptr, neighbour, weight, vec, scale, own, c, out):  # type: ignore[no-untyped-def]
-    """Write scale * (rows of the product) + c * own; four neighbours at a time, so that their vectors come together."""
-    d = vec.shape[1]
-    for row in range(start, stop):
-        o = out[row]
-        for k in range(d):
-            o[k] = 0
-        e, end = indptr[row], indptr[row + 1]
-        while e + 4 <= end:
-            v0, v1, v2, v3 = vec[neighbour[e]], vec[neighbour[e + 1]], vec[neighbour[e + 2]], vec[neighbour[e + 3]]
-            w0, w1, w2, w3 = weight[e], weight[e + 1], weight[e + 2], weight[e + 3]
-            for k in range(d):
-                o[k] += w0 * v0[k] + w1 * v1[k] + w2 * v2[k] + w3 * v3[k]
-            e += 4
-        for rest in range(e, end):
-            v, w = vec[neighbour[rest]], weight[rest]
-            for k in range(d):
-                o[k] += w * v[k]
-        if c == 0:
-            for k in range(d):
-                o[k] *= scale
-        else:
-            x = own[row]
-            for k in range(d):
-                o[k] = scale * o[k] + c * x[k]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.graph.transposed.to_items.product(grads[0], given=ctx.users), None, None

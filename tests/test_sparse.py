@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rankbench import sparse
+from rankbench import sparse_side
 from rankbench.data.interactions import Interactions
 from rankbench.parallel import set_threads
 from rankbench.sparse import Graph
@@ -53,6 +53,45 @@ def test_aggregation_is_the_mean_of_each_users_items(train):
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, item_vec, grad)[0], rtol=1e-6, atol=1e-6)
 
 
+SOME_USERS, SOME_ITEMS = torch.tensor([3, 11, 3, 0]), torch.tensor([12, 5, 5])
+
+
+def only(vec: Tensor, rows: Tensor) -> Tensor:
+    """The same vectors, all rows 0 but some."""
+    return torch.where(torch.isin(torch.arange(len(vec)), rows.cpu())[:, None].to(vec.device), vec, 0)
+
+
+@pytest.mark.parametrize("powers", POWERS)
+@pytest.mark.parametrize("coefficients", [(0.5, 0.5), (0, 1 / 3, 1 / 3, 1 / 3), (0.25, 0.25, 0.25)])
+def test_a_polynomial_for_some_users_is_the_whole_one_with_other_rows_0_to_the_bit(train, powers, coefficients):
+    graph, vec, grad = Graph(train, *powers), vectors(), vectors(1).detach()
+    user, item = graph.polynomial(vec[:U], vec[U:], coefficients)
+    expected = only(user, SOME_USERS), item
+    found = graph.polynomial(vec[:U], vec[U:], coefficients, SOME_USERS)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    one, other = (torch.autograd.grad(parts, vec, [grad[:U], grad[U:]])[0] for parts in (found, expected))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("powers", POWERS)
+@pytest.mark.parametrize("users", [None, SOME_USERS])
+@pytest.mark.parametrize("items", [None, SOME_ITEMS])
+def test_a_product_for_some_nodes_is_the_whole_one_with_other_rows_0_to_the_bit(train, powers, users, items):
+    graph, vec, grad = Graph(train, *powers), vectors(), vectors(1).detach()
+    wanted = [torch.arange(U) if users is None else users, U + (torch.arange(ITEMS) if items is None else items)]
+    expected, found = only(graph.product(vec), torch.cat(wanted)), graph.product(vec, users, items)
+    assert torch.equal(found, expected)
+    assert torch.equal(*(torch.autograd.grad(out, vec, grad)[0] for out in (found, expected)))
+
+
+def test_an_aggregation_for_some_users_is_the_whole_one_with_other_rows_0_to_the_bit(train):
+    graph, item_vec = Graph(train, 1, 0), vectors()[U:].detach().requires_grad_()
+    expected, found = only(graph.aggregate(item_vec), SOME_USERS), graph.aggregate(item_vec, SOME_USERS)
+    assert torch.equal(found, expected)
+    grad = torch.randn(U, D, dtype=torch.float64)
+    assert torch.equal(*(torch.autograd.grad(out, item_vec, grad)[0] for out in (found, expected)))
+
+
 def test_nodes_without_neighbours_get_nothing():
     lonely = Interactions.from_pairs(np.array([0]), np.array([1]), 3, 4)
     out = Graph(lonely).product(torch.ones(7, 2))
@@ -69,7 +108,7 @@ def test_other_devices_multiply_with_the_same_weights(train):
 
 def test_triton_multiplies_polynomials_and_their_gradients(train, monkeypatch, triton_device):
     if triton_device.type == "cpu":
-        monkeypatch.setattr(sparse, "uses_triton", lambda device: True)
+        monkeypatch.setattr(sparse_side, "uses_triton", lambda device: True)
     graph, matrix = Graph(train, 0.6, -0.1), adjacency(train, 0.6, -0.1)
     vec = torch.randn(U + ITEMS, D, device=triton_device, requires_grad=True)
     found = torch.cat(graph.polynomial(vec[:U], vec[U:], (0.5, 0.25, 0.125)))
@@ -80,6 +119,11 @@ def test_triton_multiplies_polynomials_and_their_gradients(train, monkeypatch, t
     grad = torch.randn(U + ITEMS, D)
     (gradient,) = torch.autograd.grad(found, vec, grad.to(triton_device))
     torch.testing.assert_close(gradient.double().cpu(), expected.T @ grad.double(), **close)
+    some = torch.cat(graph.polynomial(vec[:U], vec[U:], (0.5, 0.25, 0.125), SOME_USERS.to(triton_device)))
+    rows = torch.cat([SOME_USERS, torch.arange(U, U + ITEMS)])
+    assert torch.equal(some, only(found, rows.to(triton_device)))
+    (gradient,) = torch.autograd.grad(some, vec, grad.to(triton_device))
+    torch.testing.assert_close(gradient.double().cpu(), expected.T @ only(grad, rows).double(), **close)
 
 
 def test_threads_change_no_bit():

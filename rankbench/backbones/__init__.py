@@ -78,7 +78,9 @@ class Backbone(Configurable, nn.Module, ABC):
         """Return the vectors (U, d) and (I, d) that a training step sees, and the penalty () added to its mean loss.
 
         Those of `forward`, and no penalty, unless a backbone trains otherwise than it is evaluated: with noise or
-        dropout, or with a term of its own on the users and positives of the batch. Called once a step.
+        dropout, or with a term of its own on the users and positives of the batch. A step looks at the vectors of all
+        items and of the users of the batch; those of other users may be 0, which spares graph backbones work. Called
+        once a step.
         """
         return *self(), None
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rankbench.backbones import Backbone, initial, param
+from rankbench.backbones import Backbone, Batch, initial, param
 from rankbench.data.interactions import Interactions
 from rankbench.sparse import Graph
 
@@ -30,4 +30,12 @@ class LightGCN(Backbone):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the vectors after propagation."""
-        return self.graph.polynomial(self.user, self.item, [1 / (self.layers + 1)] * (self.layers + 1))
+        return self._propagated(users=None)
+
+    def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same vectors, of the users of the batch alone, and no penalty."""
+        return *self._propagated(batch.user), None
+
+    def _propagated(self, users: Tensor | None) -> tuple[Tensor, Tensor]:
+        mean = [1 / (self.layers + 1)] * (self.layers + 1)
+        return self.graph.polynomial(self.user, self.item, mean, users)

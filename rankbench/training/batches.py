@@ -144,14 +144,28 @@ class _Users:
         return torch.from_numpy(self.users).to(self.device)
 
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
-        user = batch[0].cpu().numpy()  # (B,)
-        start, count = self.train.indptr[user], self.train.user_counts[user]  # (B,), (B,)
-        place = (bits(mix(drawn), len(user)) % count.astype(np.uint64)).astype(np.int64)  # (B,)
-        pos = self.train.items[start + place].astype(np.int64)  # (B,)
-        return Batch(batch[0], torch.from_numpy(pos).to(self.device), drawn)
+        return _UserBatch(batch[0], drawn, self.train)
 
     def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)
 
     def backward_rows(self, loss: ListLoss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         return backward_of_rows(loss, backbone, self.train, self.seen(batch, drawn))
+
+
+class _UserBatch(Batch):
+    """What a backbone sees of a batch of users (B,): a positive of each is drawn, on the host, if it looks at it."""
+
+    train: Interactions
+
+    def __init__(self, user: Tensor, key: int, train: Interactions) -> None:
+        for name, value in {"user": user, "key": key, "train": train}.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def pos(self) -> Tensor:
+        """A train item (B,) int64 of each user."""
+        user = self.user.cpu().numpy()  # (B,)
+        start, count = self.train.indptr[user], self.train.user_counts[user]  # (B,), (B,)
+        place = (bits(mix(self.key), len(user)) % count.astype(np.uint64)).astype(np.int64)  # (B,)
+        return torch.from_numpy(self.train.items[start + place].astype(np.int64)).to(self.user.device)  # (B,)

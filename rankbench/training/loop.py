@@ -155,9 +155,7 @@ class Training:
 
     def _differentiate(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         """Add the gradients of loss and penalty, in one pass back through the backbone, and return their sum ()."""
-        plain = type(self.backbone).step is Backbone.step  # it looks at no batch
-        seen = (*self.backbone(), None) if plain else self.backbone.step(self.batches.seen(batch, drawn))
-        user_raw, item_raw, penalty = seen  # (U, d), (I, d), ()
+        user_raw, item_raw, penalty = self.backbone.step(self.batches.seen(batch, drawn))  # (U, d), (I, d), ()
         scored = InnerProduct.of(self.loss.score, user_raw, item_raw)
         if penalty is None:
             return self.batches.backward(self.loss, scored.user_vec, scored.item_vec, batch)  # ()

@@ -61,6 +61,14 @@ def test_renumbering_users_and_items_renumbers_the_vectors(text):
         torch.testing.assert_close(found[moved], expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("text", sorted({*VARIANTS} - {*NOISY}))
+def test_a_step_sees_what_is_evaluated_of_all_items_and_of_its_users(text):
+    backbone = made(text)
+    seen, evaluated = backbone.step(BATCH), backbone()
+    assert torch.equal(seen[0][BATCH.user], evaluated[0][BATCH.user])
+    assert torch.equal(seen[1], evaluated[1])
+
+
 @pytest.mark.parametrize("text", NOISY)
 def test_noise_is_a_function_of_the_key_and_absent_in_evaluation(text):
     backbone = made(text)
