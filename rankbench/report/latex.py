@@ -1,12 +1,14 @@
 r"""Tables as LaTeX: rules of `booktabs`, best in bold, second best underlined, what a reader must know in the caption.
 
-A document needs `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}`, nothing else.
+A document needs `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}`, nothing else. A table that is wider than a page
+becomes several floats: the columns that matter most come first, as on a terminal, and each has the names of the lines.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, takewhile
 
 from rankbench.report.table import NOTHING, Cell, Column, Table
 
@@ -31,23 +33,74 @@ _SPECIAL = {
     **{"α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "λ": r"$\lambda$", "τ": r"$\tau$"},
 }
 
-_NARROW = 5
-"""Columns that fit into one of two columns of text; what has more goes over both."""
+_NARROW = 240
+"""Points that a table in one of two columns of text may take; what is wider goes over both."""
 
-_ROOMY = 8
-"""Columns that fit over both without squeezing."""
+_WIDTH = 500
+"""Points that a table over both may take: seven inches, the width of the text in most two-column styles."""
+
+_LETTER, _SMALL_LETTER, _GAP = 4.2, 3.6, 6.0
+"""Points of a letter in footnotesize and in scriptsize, and between two columns, as the typefaces have them."""
+
+_LARGER = 9 / 8
+"""How much larger small is than footnotesize; the room between its columns is twice as wide."""
 
 
 def latex_of(table: Table) -> str:
-    """Return a table as a float of LaTeX, which goes into a document as it is."""
-    n = len(table.columns)
-    wide = "table*" if n > _NARROW else "table"
-    squeezed = r"\footnotesize\setlength{\tabcolsep}{3pt}" if n > _ROOMY else r"\small"
+    """Return a table as floats of LaTeX, one if it is no wider than a page, which go into a document as they are."""
+    first, *others = _parts(table)
+    floats = [_float(first, _caption(table), _label(table.title))]
+    for number, part in enumerate(others, start=2):
+        floats.append(_float(part, rf"{_prose(table.title)}, continued.", f"{_label(table.title)}-{number}"))
+    return "\n".join(floats)
+
+
+def _parts(table: Table) -> list[Table]:
+    """Return the table cut into parts that fit on a page, each with the names of the lines."""
+    names = [i for i, _ in enumerate(takewhile(lambda column: not column.number, table.columns))]
+    others = [i for i in range(len(table.columns)) if i not in names]
+    parts: list[list[int]] = [names]
+    for i in sorted(others, key=lambda i: table.columns[i].spare):
+        longer = sorted([*parts[-1], i])
+        if _width(table, longer) > _WIDTH and parts[-1] != names:
+            parts.append(sorted([*names, i]))
+        else:
+            parts[-1] = longer
+    return [_only(table, part) for part in parts]
+
+
+def _only(table: Table, kept: Sequence[int]) -> Table:
+    rows = tuple(tuple(row[i] for i in kept) for row in table.rows)
+    return Table(table.title, tuple(table.columns[i] for i in kept), rows)
+
+
+def _width(table: Table, kept: Sequence[int]) -> float:
+    """Return about how many points some columns take, with what stands over them."""
+    width = 0.0
+    for above, run in groupby(kept, key=lambda i: table.columns[i].above):
+        width += max(_LETTER * len(above) + _GAP, sum(_width_of(table, i) for i in run))
+    return width
+
+
+def _width_of(table: Table, i: int) -> float:
+    cells = [
+        _LETTER * (len(cell.text) + (len(cell.detail) + 1 if cell.detail else 0))
+        + _SMALL_LETTER * (len(cell.spread) + 3 if cell.spread else 0)
+        for cell in (row[i] for row in table.rows)
+    ]
+    return max([_LETTER * len(table.columns[i].title), *cells]) + _GAP
+
+
+def _float(table: Table, caption: str, label: str) -> str:
+    columns = range(len(table.columns))
+    roomy = _LARGER * (_width(table, columns) + _GAP * len(columns))
+    wide = "table*" if roomy > _NARROW else "table"
+    squeezed = r"\footnotesize\setlength{\tabcolsep}{3pt}" if roomy > _WIDTH else r"\small"
     body = [
         rf"\begin{{{wide}}}[t]",
         rf"  \centering{squeezed}",
-        rf"  \caption{{{_caption(table)}}}",
-        rf"  \label{{tab:{_label(table.title)}}}",
+        rf"  \caption{{{caption}}}",
+        rf"  \label{{tab:{label}}}",
         rf"  \begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in table.columns)}}}",
         r"    \toprule",
         *(f"    {line}" for line in _head(table.columns)),
