@@ -18,6 +18,7 @@ from rankbench.evaluation.filters import fastest_precision
 from rankbench.parallel import available_threads
 from rankbench.scoring import DENSE_ITEMS_A_NEGATIVE
 from rankbench.scoring.cuda import DENSE_ITEMS_A_NEGATIVE as DENSE_ON_CUDA
+from rankbench.scoring.cuda import OPEN
 from rankbench.speed.machine import cpu_name
 
 SCHEMA = "rankbench.doctor/1"
@@ -187,12 +188,11 @@ def _routes_on_gpu(without_triton: str) -> list[Route]:
             exact,
             steps,
         ]
-    small = f"up to {DENSE_ON_CUDA} items a negative a product with all items"
+    least, most = (f"{of:g}" for of in (DENSE_ON_CUDA / OPEN, DENSE_ON_CUDA * OPEN))
+    small = f"up to {least} items a negative the product, beyond {most} a fused gather, between them the faster"
     return [
         Route("negatives", "Triton", "without rejection"),
-        Route(
-            "scores", "Triton, or a matrix product", f"{small}, beyond that, or with --deterministic, a fused gather"
-        ),
+        Route("scores", "Triton, or a matrix product", f"{small}; --deterministic: a fused gather"),
         Route("graph", "Triton", "sums in a fixed order"),
         exact,
         steps,

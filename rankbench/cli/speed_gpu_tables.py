@@ -89,5 +89,5 @@ def _routes(request: Request, results: Results) -> Table:
     for size in request.sizes:
         found = [results.find(ROUTES, size.name, "scores", name) for name in names]
         table.add_row(size.name, number(size.n_items / request.shape.negatives), *map(cell, found))
-    table.caption = "Scores and both gradients. The engine takes gather or dense by the items a negative."
+    table.caption = "Scores and both gradients. The engine takes gather or dense by items a negative, or tries both."
     return table

@@ -15,26 +15,57 @@ from torch import Tensor
 from rankbench.device import deterministic, uses_triton
 from rankbench.scoring import plain
 from rankbench.scoring.rounding import rounded, stored
+from rankbench.scoring.trial import faster
 
 DENSE_ITEMS_A_NEGATIVE = 8
-"""A product with all items should beat gathering up to about this many items a negative. A prediction, not measured
-yet: at the rates of an H100 gathering reads 4 d bytes a negative from the second cache at 4 TB/s, and the product has
-2 d operations an item at 50 TFLOP/s and writes and reads 4 bytes. `rankbench speed --device cuda` measures both."""
+"""Up to about this many items a negative a product with all items should beat gathering. A prediction: at the rates of
+an H100 gathering reads 4 d bytes a negative from the second cache at 4 TB/s, and the product has 2 d operations an item
+at 50 TFLOP/s and writes and reads 4 bytes."""
+
+OPEN = 4
+"""Up to so many times as few or as many items the prediction may be wrong, so both are tried (`route_of`)."""
+
+_faster: dict[tuple[torch.device, int, int], str] = {}
+"""The faster route that was found for a device, so many items and so many negatives."""
 
 
 def products(query: Tensor, item_vec: Tensor, item: Tensor, precision: str = "fp32") -> Tensor:
     """Return the inner products (B, M) of each query (B, d) with its own items (B, M) int32, with exact gradients."""
-    route = route_of(item_vec.device, len(item_vec), item.shape[1])
-    out: Tensor = {"gather": gathered, "dense": dense, "plain": plain.products}[route](query, item_vec, item, precision)
+    sizes = (item_vec.device, len(item_vec), item.shape[1])
+    if _is_open(*sizes, precision) and sizes not in _faster and not _capturing(item_vec.device):
+        _faster[sizes] = faster({"gather": gathered, "dense": dense}, sizes[0], *item.shape, *item_vec.shape)
+    out: Tensor = {"gather": gathered, "dense": dense, "plain": plain.products}[route_of(*sizes, precision)](
+        query, item_vec, item, precision
+    )
     return out  # (B, M)
 
 
-def route_of(device: torch.device, n_items: int, n_negatives: int) -> str:
-    """Return how products are computed on a CUDA device: "gather" or "dense" with Triton, "plain" without."""
+def route_of(device: torch.device, n_items: int, n_negatives: int, precision: str = "fp32") -> str:
+    """Return how products are computed on a CUDA device: "gather" or "dense" with Triton, "plain" without.
+
+    Where the prediction leaves it open, both are tried when a process first meets the sizes, and the faster one is
+    taken from then on. That may change the last bits from one process to the next, as the any order of atomics does
+    from one step to the next; so nothing is tried, and all is gathered, where sums must have a fixed order. Nor in
+    bfloat16, where a product with all items rounds the scores, too: then the prediction decides, the same everywhere.
+    """
     if not uses_triton(device):
         return "plain"
-    small = n_items <= DENSE_ITEMS_A_NEGATIVE * n_negatives
-    return "dense" if small and not deterministic() else "gather"
+    if deterministic():
+        return "gather"
+    predicted = "dense" if n_items <= DENSE_ITEMS_A_NEGATIVE * n_negatives else "gather"
+    return _faster.get((device, n_items, n_negatives), predicted) if precision == "fp32" else predicted
+
+
+def _is_open(device: torch.device, n_items: int, n_negatives: int, precision: str) -> bool:
+    """Return whether it is to be found out which route is the faster one."""
+    least, most = DENSE_ITEMS_A_NEGATIVE * n_negatives // OPEN, DENSE_ITEMS_A_NEGATIVE * n_negatives * OPEN
+    close = least < n_items <= most
+    return close and precision == "fp32" and uses_triton(device) and not deterministic()
+
+
+def _capturing(device: torch.device) -> bool:
+    """Return whether what is launched now is only recorded, so that nothing can be timed."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 def gathered(query: Tensor, item_vec: Tensor, item: Tensor, precision: str = "fp32") -> Tensor:

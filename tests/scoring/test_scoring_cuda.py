@@ -1,5 +1,7 @@
 """The routes of scores on a GPU, against double loops in float64; without a GPU the kernels run in the interpreter."""
 
+import time
+
 import pytest
 import torch
 from scoring_cases import by_hand, inputs
@@ -7,6 +9,7 @@ from scoring_cases import by_hand, inputs
 from rankbench import device
 from rankbench.scoring import cuda, plain
 from rankbench.scoring.rounding import rounded
+from rankbench.scoring.trial import faster
 from rankbench.scoring.unit import EPSILON
 
 ROUTES = {"gather": cuda.gathered, "dense": cuda.dense, "plain": plain.products}
@@ -112,15 +115,65 @@ def test_unit_vectors_of_zeros_are_zeros(triton_device):
     assert out.isnan().all()
 
 
-def test_the_route_follows_from_device_sizes_and_order(monkeypatch):
-    there = torch.device("cuda")
+@pytest.fixture
+def untried(monkeypatch) -> dict:
+    """What has been found out of routes: nothing yet."""
+    found: dict = {}
+    monkeypatch.setattr(cuda, "_faster", found)
     monkeypatch.setattr(cuda, "uses_triton", lambda device: True)
+    return found
+
+
+def test_the_route_follows_from_device_sizes_and_order(untried, monkeypatch):
+    there = torch.device("cuda")
     assert cuda.route_of(there, 40_988, 1000) == "gather"
     assert cuda.route_of(there, 1200, 1000) == "dense"
+    untried[there, 1200, 1000] = "gather"
+    assert cuda.route_of(there, 1200, 1000) == "gather"
+    assert cuda.route_of(there, 1200, 1000, "bf16") == "dense"
+    untried[there, 1200, 1000] = "dense"
     monkeypatch.setattr(cuda, "deterministic", lambda: True)
     assert cuda.route_of(there, 1200, 1000) == "gather"
     monkeypatch.setattr(cuda, "uses_triton", lambda device: False)
     assert cuda.route_of(there, 1200, 1000) == "plain"
+
+
+def test_both_routes_are_tried_once_where_it_is_open_which_is_faster(untried, monkeypatch, triton_device):
+    tried = []
+
+    def faster(ways, device, *sizes):
+        tried.append(sizes)
+        return "dense"
+
+    monkeypatch.setattr(cuda, "faster", faster)
+    few, open_, many = (inputs(2, 3, n_items, 4, 0, torch.float32)[:3] for n_items in (6, 60, 100))
+    for given in (few, open_, many, open_):
+        query, item_vec, item = (t.to(triton_device) for t in given)
+        torch.testing.assert_close(cuda.products(query, item_vec, item), cuda.gathered(query, item_vec, item))
+    assert tried == [(2, 3, 60, 4)]
+    assert list(untried.values()) == ["dense"]
+    untried.clear()
+    for name, value in (("deterministic", lambda: True), ("_capturing", lambda device: True)):
+        with monkeypatch.context() as patch:
+            patch.setattr(cuda, name, value)
+            cuda.products(query, item_vec, item)
+    cuda.products(query, item_vec, item, "bf16")
+    assert not untried
+
+
+def test_what_takes_less_time_or_finds_memory_is_faster(triton_device):
+    def slow(query, item_vec, item):
+        time.sleep(0.002)
+        return cuda.dense(query, item_vec, item)
+
+    def too_large(query, item_vec, item):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    sizes = (triton_device, 2, 3, 40, 5)
+    assert faster({"slow": slow, "dense": cuda.dense}, *sizes) == "dense"
+    assert faster({"too large": too_large, "slow": slow}, *sizes) == "slow"
+    with torch.no_grad():
+        assert faster({"gather": cuda.gathered, "dense": cuda.dense}, *sizes) in ("gather", "dense")
 
 
 def test_triton_is_tried_once_and_why_it_does_not_work_is_told(monkeypatch, triton_device):
