@@ -6,15 +6,9 @@ run that it was making; its checkpoint stays.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +17,7 @@ import torch
 from rankbench.device import device_of, set_deterministic
 from rankbench.errors import UserError
 from rankbench.parallel import available_threads, set_threads
+from rankbench.processes import side_by_side
 from rankbench.results.store import Store
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
 
@@ -75,7 +70,7 @@ def run_side_by_side(
         UserError: what the user must mend, in any of them; the others are ended.
     """
     left, at_work = list(range(len(jobs)))[::-1], dict[int, int]()
-    with _workers(asked, min(n, len(jobs))) as pipes:
+    with side_by_side(_work, min(n, len(jobs)), asked, min(n, len(jobs))) as pipes:
         while pipes:
             for pipe in wait(list(pipes.values())):
                 worker = next(number for number, other in pipes.items() if other is pipe)
@@ -100,32 +95,8 @@ def run_side_by_side(
         yield 0, Failed(jobs[index], UserError("no process was left to make it."))
 
 
-@contextmanager
-def _workers(asked: Asked, n: int) -> Generator[dict[int, Connection], None, None]:
-    """Start n processes and give the pipes to them; end those that are left when the context is left."""
-    context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
-    started: list[SpawnProcess] = []
-    pipes: dict[int, Connection] = {}
-    try:
-        for worker in range(n):
-            pipes[worker], theirs = context.Pipe()
-            process = context.Process(target=_work, args=(asked, n, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            started.append(process)
-        yield pipes
-        for process in started:
-            process.join()
-    finally:
-        for left in started:
-            left.terminate()
-            left.join()
-
-
 def _work(asked: Asked, n: int, pipe: Connection) -> None:
     """Be one of n processes: make the runs whose numbers come through the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     device, store, jobs = asked.settle(n), Store(asked.runs), asked.plan()
     pipe.send("ready")
     while (index := pipe.recv()) is not None:
@@ -136,13 +107,6 @@ def _work(asked: Asked, n: int, pipe: Connection) -> None:
             pipe.send((UserError, error.message, error.hint))
             return
         pipe.send("ready")
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _packed(event: Event) -> Any:

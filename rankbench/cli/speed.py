@@ -25,8 +25,14 @@ def speed(
     ] = "softmax,dsl:lambda_similarity=-0.25",
     backbone: Annotated[str, typer.Option("--backbone", "-b", help="What the steps train.")] = "mf",
     part: Annotated[
-        str, typer.Option("--part", "-p", help="What to measure; or data: splits of a made-up file of 700 MB.")
-    ] = "step,evaluate,sampling,graph,scaling",
+        str | None,
+        typer.Option(
+            "--part",
+            "-p",
+            help="What to measure; or data: splits of a made-up file of 700 MB; or jobs: trainings side by side.",
+            show_default="step,evaluate,sampling,graph,scaling; on a GPU jobs, too",
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option(help="What to measure: the CPU, or a GPU.")] = Device.cpu,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine and of torch; all if left out.")

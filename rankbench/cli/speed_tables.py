@@ -12,6 +12,7 @@ from rankbench.speed.benchmark import Request
 from rankbench.speed.clock import FEW_ROUNDS
 from rankbench.speed.draws import NEGATIVES
 from rankbench.speed.evaluate import EVALUATION, LISTS
+from rankbench.speed.jobs import by as number_of
 from rankbench.speed.machine import Machine
 from rankbench.speed.preparing import MEMORY, READING
 from rankbench.speed.propagation import PROPAGATION, STEP
@@ -205,7 +206,18 @@ def _scaling_tables(request: Request, results: Results) -> list[Table]:
     return [table]
 
 
+def _jobs_tables(request: Request, results: Results) -> list[Table]:
+    one, label = number_of(1), results.measurements[0].subject
+    table = new_table(f"Trainings side by side at {results.measurements[0].size}", "", "threads each", "steps/s", "")
+    for m in results.measurements:
+        ratio = results.ratio("jobs", m.size, label, m.by, one)
+        table.add_row(m.by, str(m.threads), cell(m), "" if ratio is None else f"{ratio:.2f}x")
+    table.caption = f"Steps of {label} a second, all together, and how many times those of one training."
+    return [table]
+
+
 _TABLES = {
+    "jobs": _jobs_tables,
     "step": _step_tables,
     "evaluate": _evaluate_tables,
     "sampling": _sampling_tables,

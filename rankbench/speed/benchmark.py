@@ -18,6 +18,7 @@ from rankbench.speed.evaluate import measure_evaluation
 from rankbench.speed.footprint import measure_footprint
 from rankbench.speed.gpu.limits import limits as gpu_limits
 from rankbench.speed.gpu.parts import GPU_PARTS, measure_on_gpu
+from rankbench.speed.jobs import Work, measure_jobs
 from rankbench.speed.machine import Machine, limits
 from rankbench.speed.preparing import measure_preparing
 from rankbench.speed.propagation import measure_graph
@@ -33,8 +34,8 @@ SCHEMA = "rankbench.speed/1"
 PARTS = ("step", "evaluate", "sampling", "graph", "scaling")
 """What is measured unless something else is asked for."""
 
-DATA = "data"
-"""Splits of a file of 25 million ratings: measured only when it is asked for."""
+DATA, JOBS = "data", "jobs"
+"""Splits of a file of 25 million ratings, and trainings side by side: on the CPU only when they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,22 @@ class Done:
 Event = Doing | Limits | Done
 
 
-def read_parts(text: str, device: torch.device = CPU) -> tuple[str, ...]:
-    """Return the parts of `step,evaluate`, of which a GPU has some.
+def read_parts(text: str | None, device: torch.device = CPU) -> tuple[str, ...]:
+    """Return the parts of `step,evaluate`, of which a GPU has some; None for what is measured unless asked otherwise.
 
     Raises:
         UserError: one is unknown, or none is given.
     """
-    known = (*PARTS, DATA)
+    if text is None:
+        return PARTS if device.type == "cpu" else (*GPU_PARTS, JOBS)
+    known = (*PARTS, JOBS, DATA)
     names = [word.strip() for word in text.split(",") if word.strip()]
     if not names:
         raise UserError("No part is named.", f"Give some of {', '.join(known)}, as in --part step,evaluate.")
     for name in names:
         if name not in known:
             raise unknown("part", name, known)
-    here = known if device.type == "cpu" else GPU_PARTS
+    here = known if device.type == "cpu" else (*GPU_PARTS, JOBS)
     parts = tuple(part for part in here if part in names)
     if not parts:
         raise UserError(
@@ -168,13 +171,17 @@ def document(request: Request, machine: Machine, results: Results) -> dict[str, 
 
 
 def _sizes_of(part: str, request: Request) -> tuple[Size, ...]:
-    """Return the sizes that a part is measured on: scaling on the middle one, doubled; data have their own."""
+    """Return the sizes that a part is measured on: scaling and jobs on the middle one; data have their own."""
     if part == DATA:
         return ()
-    return (request.sizes[len(request.sizes) // 2],) if part == "scaling" else request.sizes
+    return (request.sizes[len(request.sizes) // 2],) if part in ("scaling", JOBS) else request.sizes
 
 
 def _measured(part: str, size: Size, request: Request) -> Generator[Event, None, Results]:
+    if part == JOBS:
+        model = (request.losses[0], request.backbone, request.shape)
+        work = Work(size, *model, request.device.type, request.rounds)
+        return (yield from _told(measure_jobs(work, request.threads)))
     if request.device.type != "cpu":
         yield Doing(f"{size.name}: {size.n_users:,} users, {size.n_items:,} items, {size.n_train:,} interactions")
         return (yield from _told(measure_on_gpu(part, synthetic_split(size), size.name, request)))

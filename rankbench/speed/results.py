@@ -2,15 +2,15 @@
 
 A measurement has the fields
 
-- `part`: limits, step, stages, memory, evaluate, sampling, graph, scaling or data;
+- `part`: limits, step, stages, memory, evaluate, sampling, graph, scaling, jobs or data;
 - `size`: S, M or L; empty for the machine; in `data` 25M or 1M;
 - `subject`: what was measured: a loss, "evaluation", "negatives", "propagation", ...;
 - `stage`: the stage of a step, empty for the whole;
 - `by`: who did it: "engine", "one thread" (the engine with one), a baseline (see each part), another loss that had its
-  turns in between, or in `scaling` what was doubled, "base" if nothing was;
+  turns in between, in `scaling` what was doubled, "base" if nothing was, or in `jobs` how many there were;
 - `threads`: how many threads it had;
 - `median`, `best`, `worst`, `rounds`: over the rounds; for times the best is the shortest, for rates the highest;
-- `unit`: ms, s, MB, M/s, GFLOP/s or GB/s;
+- `unit`: ms, s, MB, M/s, steps/s, GFLOP/s or GB/s;
 - `note`: what to know of it, such as that it was extrapolated.
 
 A ratio has `part`, `size`, `subject`, `stage`, `of`, `to` and `value`: the median of `of` divided by that of `to`.

@@ -1,13 +1,17 @@
 """The whole benchmark on a tiny size: its events, its parts, and the document with its schema."""
 
+import io
 import json
 from dataclasses import fields
 
 import pytest
+import torch
+from rich.console import Console
 
 from rankbench import parallel
+from rankbench.cli.speed_tables import draw
 from rankbench.errors import UserError
-from rankbench.speed import machine
+from rankbench.speed import jobs, machine
 from rankbench.speed.benchmark import (
     PARTS,
     SCHEMA,
@@ -20,7 +24,7 @@ from rankbench.speed.benchmark import (
     read_losses,
     read_parts,
 )
-from rankbench.speed.results import Measurement, Ratio
+from rankbench.speed.results import Measurement, Ratio, Results
 from rankbench.speed.sizes import Shape, Size
 from rankbench.speed.step import STAGES
 
@@ -113,6 +117,9 @@ def test_one_thread_has_nothing_to_compare_itself_with():
 
 def test_requests():
     assert read_parts("graph, step") == ("step", "graph")
+    assert read_parts("jobs,step") == ("step", "jobs")
+    assert read_parts(None) == PARTS
+    assert read_parts(None, torch.device("cuda")) == ("step", "evaluate", "sampling", "graph", "jobs")
     assert [loss.label for loss in read_losses("softmax,softmax,bpr")] == ["softmax", "bpr"]
     for read, wrong in (
         (read_parts, "stpe"),
@@ -130,3 +137,41 @@ def test_requests():
 def test_losses_that_see_no_negatives_are_refused_before_anything_is_measured(name):
     with pytest.raises(UserError, match=f"`rankbench check {name}` times its step"):
         read_losses(f"softmax,{name}")
+
+
+def finished(measuring) -> tuple[list[str], Results]:
+    """Return what a measurement says that it does, and its results."""
+    said = []
+    while True:
+        try:
+            said.append(next(measuring))
+        except StopIteration as end:
+            return said, end.value
+
+
+def test_trainings_side_by_side():
+    shape = Shape(32, 16, 8)
+    work = jobs.Work(TINY, read_losses("softmax")[0], read_backbone("mf"), shape, "cpu", rounds=2, seconds=0.01)
+    said, results = finished(jobs.measure_jobs(work, threads=2))
+    assert said == ["tiny: 1 job side by side", "tiny: 2 jobs side by side"]
+    one, two = results.measurements
+    assert (one.by, one.threads, one.unit, one.rounds) == ("1 job", 2, "steps/s", 2)
+    assert (two.by, two.threads) == ("2 jobs", 1)
+    assert min(one.worst, two.worst) > 0
+    assert results.ratio("jobs", "tiny", "softmax", "2 jobs", "1 job") == pytest.approx(two.median / one.median)
+    console = Console(file=io.StringIO(), width=80)
+    draw(console, Request((work.loss,), work.backbone, (TINY,), ("jobs",)), "jobs", results)
+    assert "2 jobs" in console.file.getvalue()
+
+
+def test_jobs_for_which_there_is_no_memory_end_the_part(monkeypatch):
+    def rates(work, n, threads):
+        if n > 2:
+            raise UserError("This training needs about 3 GiB of memory", "Make fewer runs at a time.")
+        return [10.0 * n]
+
+    monkeypatch.setattr(jobs, "_rates", rates)
+    work = jobs.Work(TINY, read_losses("softmax")[0], read_backbone("mf"), Shape(32, 16, 8), "cuda", rounds=1)
+    one, two = finished(jobs.measure_jobs(work, threads=1))[1].measurements
+    assert not one.note
+    assert two.note == "more jobs could not be measured: This training needs about 3 GiB of memory"
