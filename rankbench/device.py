@@ -6,6 +6,7 @@ library or of a C compiler, plain torch does the same.
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from rankbench.errors import UserError
 GIB = 2**30
 
 _deterministic = False
+_sharing = 1
 
 
 def device_of(name: str) -> torch.device:
@@ -70,10 +72,28 @@ def why_no_triton() -> str:
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
 
 
+def share_memory(n: int) -> None:
+    """Have this process, one of n that make runs side by side, count an nth of a CUDA device's memory as its own.
+
+    So whether a run fits does not depend on what the others are doing just then.
+    """
+    global _sharing
+    _sharing = n
+
+
 def free_memory(device: torch.device) -> int:
     """Return the bytes that can still be allocated on a CUDA device: free ones, and those that torch keeps to reuse."""
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free, total = torch.cuda.mem_get_info(device)
+    allocated = torch.cuda.memory_allocated(device)
+    left = int(free) + torch.cuda.memory_reserved(device) - allocated
+    return left if _sharing == 1 else max(min(left, int(total) // _sharing - allocated), 0)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give a CUDA device back what nothing refers to any more, cycles and what torch keeps to reuse included."""
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def in_gib(n_bytes: float) -> str:
@@ -84,8 +104,10 @@ def in_gib(n_bytes: float) -> str:
 def require_memory(device: torch.device, n_bytes: float, what: str) -> None:
     """Raise UserError if a CUDA device has not so many bytes left for something; a CPU is not asked."""
     if device.type != "cpu" and n_bytes > free_memory(device):
+        each = f" for each of {_sharing} runs" if _sharing > 1 else ""
         raise UserError(
-            f"{what} needs about {in_gib(n_bytes)} of memory; the CUDA device has {in_gib(free_memory(device))} left.",
+            f"{what} needs about {in_gib(n_bytes)} of memory; the CUDA device has {in_gib(free_memory(device))} left"
+            f"{each}.",
             "Lower --dim, --batch-size or --negatives, give the tables fewer rows (`rankbench list tables`), make "
             "fewer runs at a time, or use --device cpu.",
         )
@@ -99,7 +121,7 @@ def explained(device: torch.device, error: Exception) -> Exception:
     """
     if device.type == "cpu" or isinstance(error, UserError):
         return error
-    if isinstance(error, torch.OutOfMemoryError):
+    if _found_no_memory(error):
         had = in_gib(torch.cuda.max_memory_allocated(device))
         found = f"the CUDA device ran out of memory, of which the run had {had}. "
         return UserError(found + "Lower --batch-size or --negatives, or make fewer runs at a time.")
@@ -112,3 +134,9 @@ def explained(device: torch.device, error: Exception) -> Exception:
             "What is finished is kept, and the same command goes on from here; `rankbench doctor` tries the device.",
         ) from error
     return error
+
+
+def _found_no_memory(error: Exception) -> bool:
+    """Return whether an error says that memory was wanting: torch's own, or what it makes of a library's."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "STATUS_ALLOC_FAILED" in text

@@ -103,6 +103,7 @@ def diagnose() -> Diagnosis:
     device, driver = device_of("auto"), driver_version()
     on_gpu = device.type == "cuda"
     without_triton = why_no_triton() if on_gpu else ""
+    gpu, silent = _gpu(device) if on_gpu else (None, "")
     return Diagnosis(
         versions={
             "rankbench": __version__,
@@ -114,12 +115,12 @@ def diagnose() -> Diagnosis:
         threads=available_threads(),
         built_for=torch.version.cuda or "",
         driver=driver,
-        gpu=_gpu(device) if on_gpu else None,
-        without_gpu="" if on_gpu else _why_no_gpu(driver),
+        gpu=gpu,
+        without_gpu=silent if on_gpu else _why_no_gpu(driver),
         without_triton=without_triton,
         device=device.type,
         routes=tuple(_routes_on_gpu(without_triton) if on_gpu else _routes_on_cpu()),
-        problems=tuple(_problems(without_triton)),
+        problems=tuple(_problems(without_triton, silent)),
     )
 
 
@@ -139,10 +140,14 @@ def _version(package: str) -> str:
         return ""
 
 
-def _gpu(device: torch.device) -> Gpu:
-    found = torch.cuda.get_device_properties(device)
+def _gpu(device: torch.device) -> tuple[Gpu | None, str]:
+    """Return the device, or None and why it does not answer: it is broken, full, or another process's alone."""
+    try:
+        found, free = torch.cuda.get_device_properties(device), free_memory(device)
+    except RuntimeError as error:
+        return None, f"the device does not answer: {str(error).strip().partition(chr(10))[0]}"
     capability = f"{found.major}.{found.minor}"
-    return Gpu(found.name, capability, found.total_memory, free_memory(device), torch.cuda.device_count())
+    return Gpu(found.name, capability, found.total_memory, free, torch.cuda.device_count()), ""
 
 
 def _why_no_gpu(driver: str) -> str:
@@ -153,9 +158,11 @@ def _why_no_gpu(driver: str) -> str:
     return f"torch, built for CUDA {torch.version.cuda}, cannot use a device with driver {driver}"
 
 
-def _problems(without_triton: str) -> list[str]:
+def _problems(without_triton: str, silent: str) -> list[str]:
     found = []
-    if without_triton:
+    if silent:
+        found.append(f"Runs cannot be made on CUDA, {silent}. Use --device cpu until it does.")
+    elif without_triton:
         found.append(f"Kernels in Triton do not run, so plain torch is used, which is slower: {without_triton}.")
     if os.environ.get(_TF32):
         found.append(f"{_TF32} is set: matrix products are rounded to ten bits, and lists may be wrong. Unset it.")

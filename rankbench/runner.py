@@ -13,7 +13,7 @@ from filelock import Timeout
 
 from rankbench.backbones import Backbone, LossFree, RowBackbone
 from rankbench.data.interactions import Split
-from rankbench.device import explained
+from rankbench.device import explained, release_memory
 from rankbench.errors import UserError
 from rankbench.evaluation.evaluate import CONVENTIONS, Evaluation, evaluate
 from rankbench.evaluation.metrics import KS
@@ -182,6 +182,7 @@ def _train(job: Job, device: torch.device, checkpoint: Path) -> Generator[Event,
     if isinstance(backbone, LossFree):
         return fit(job.split, backbone, spec.seed)
     assert job.loss is not None
+    release_memory(device)  # of the run before, which refers to itself
     loss = job.loss(**dict(spec.loss.params))
     training = Training(job.split, loss, backbone, spec.train_spec(), spec.seed, device, checkpoint)
     return (yield from training.run())

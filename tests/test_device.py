@@ -1,16 +1,31 @@
 """What is told of devices, their memory and their faults; the calls that ask a GPU are replaced."""
 
 import os
+import weakref
 
 import pytest
 import torch
 
 from rankbench import device, runner
-from rankbench.device import GIB, device_of, explained, free_memory, in_gib, require_memory, set_deterministic
+from rankbench.backbones.mf import MF
+from rankbench.device import (
+    GIB,
+    device_of,
+    explained,
+    free_memory,
+    in_gib,
+    require_memory,
+    set_deterministic,
+    share_memory,
+)
 from rankbench.errors import UserError
+from rankbench.losses.full_softmax import FullSoftmax
+from rankbench.losses.softmax import Softmax
 from rankbench.plan import Request, plan
 from rankbench.results.store import Store
 from rankbench.spec import TrainSpec
+from rankbench.training import loop
+from rankbench.training.loop import Training
 from rankbench.training.memory import bytes_of
 from toy import random_split
 
@@ -47,13 +62,34 @@ def test_too_little_memory_is_told_in_gib(two_gib_free):
         require_memory(CUDA, 2.5 * GIB, "This training")
 
 
+def test_runs_side_by_side_have_a_part_of_the_memory_each(two_gib_free, monkeypatch):
+    monkeypatch.setattr(device, "_sharing", 1)
+    share_memory(4)
+    assert free_memory(CUDA) == 2 * GIB, "what others have taken is not there"
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda where: (70 * GIB, 80 * GIB))
+    assert free_memory(CUDA) == 18 * GIB, "a quarter, of which this process has taken 2 GiB"
+    with pytest.raises(UserError, match=r"needs about 20 GiB of memory; .* has 18 GiB left for each of 4 runs"):
+        require_memory(CUDA, 20 * GIB, "This training")
+    share_memory(1)
+    require_memory(CUDA, 20 * GIB, "This training")
+
+
 def test_a_training_takes_its_tables_six_times_and_the_kept_ones():
-    spec = TrainSpec(batch_size=1024, negatives=1000)
-    none = bytes_of([], 0, 0, spec)
+    spec = TrainSpec(batch_size=1024)
+    none = bytes_of([], 0, 0, spec, 1000)
     table = torch.zeros(1000, 64)
-    assert bytes_of([table], 0, 2, spec) - none == 8 * 4 * 64_000
-    assert bytes_of([], 10, 0, spec) - none == 480
-    assert none - bytes_of([], 0, 0, TrainSpec(batch_size=512, negatives=1000)) == 12 * 512 * 1000 * 4
+    assert bytes_of([table], 0, 2, spec, 1000) - none == 8 * 4 * 64_000
+    assert bytes_of([], 10, 0, spec, 1000) - none == 480
+    assert none - bytes_of([], 0, 0, TrainSpec(batch_size=512), 1000) == 12 * 512 * 1000 * 4
+    assert bytes_of([], 0, 0, spec, 10_000) - none == 12 * 1024 * 9000 * 4
+
+
+@pytest.mark.parametrize(("loss", "scored"), [(Softmax, 20), (FullSoftmax, 120)])
+def test_scores_of_all_items_count_where_a_loss_sees_them(loss, scored, monkeypatch):
+    seen = []
+    monkeypatch.setattr(loop, "bytes_of", lambda *given: seen.append(given[-1]) or 0)
+    Training(random_split(), loss(), MF(), TrainSpec(negatives=20, dim=4), 0, CPU)
+    assert seen == [scored]
 
 
 def test_faults_are_told_in_the_users_words(two_gib_free, monkeypatch):
@@ -61,9 +97,14 @@ def test_faults_are_told_in_the_users_words(two_gib_free, monkeypatch):
     assert explained(CPU, error) is error
     monkeypatch.setattr(torch.cuda, "synchronize", lambda where: None)
     assert explained(CUDA, error) is error
-    told = explained(CUDA, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"))
-    assert isinstance(told, UserError)
-    assert "ran out of memory, of which the run had 2 GiB" in str(told)
+    for found in (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ):
+        told = explained(CUDA, found)
+        assert isinstance(told, UserError)
+        assert "ran out of memory, of which the run had 2 GiB" in str(told)
 
     def lost(where):
         raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
@@ -112,3 +153,26 @@ def test_a_device_that_is_lost_ends_the_command(two_gib_free, tmp_path, monkeypa
     monkeypatch.setattr(torch.cuda, "synchronize", lambda where: next(lost()))
     with pytest.raises(UserError, match="What is finished is kept"):
         list(runner.run_all(jobs, Store(tmp_path / "runs"), CUDA))
+
+
+def test_the_memory_of_a_run_is_given_back_before_the_next(two_gib_free, tmp_path, monkeypatch):
+    jobs = plan(Request("softmax,bpr", "mf", [0]), [random_split()])
+    done = []
+
+    class Made:
+        """A training that refers to itself and finds no memory."""
+
+        def __init__(self, *given):
+            done.append("made")
+            self.itself = self
+            weakref.finalize(self, done.append, "gone")
+
+        def run(self):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+            yield
+
+    monkeypatch.setattr(runner, "Training", Made)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: done.append("given back"))
+    for _ in runner.run_all(jobs, Store(tmp_path / "runs"), CUDA):
+        pass
+    assert done[:5] == ["given back", "made", "gone", "given back", "made"]

@@ -8,7 +8,10 @@ from rankbench import device
 from rankbench.backbones.lightgcn import LightGCN
 from rankbench.backbones.mf import MF
 from rankbench.device import set_deterministic
+from rankbench.evaluation.evaluate import evaluate
 from rankbench.evaluation.ranking import top_items
+from rankbench.evaluation.scorers import InnerProduct, Rows
+from rankbench.evaluation.tie_order import TieOrder
 from rankbench.losses.advinfonce import AdvInfoNCE
 from rankbench.losses.dsl import DSL
 from rankbench.losses.full_softmax import FullSoftmax
@@ -18,6 +21,7 @@ from rankbench.losses.slatk import SLatK
 from rankbench.losses.softmax import Softmax
 from rankbench.randomness import key
 from rankbench.sampling import sampler_of
+from rankbench.scoring import cuda
 from rankbench.scoring.unit import unit
 from rankbench.spec import TrainSpec
 from rankbench.training.capture import CudaGraphs
@@ -126,6 +130,45 @@ def test_lists_are_those_of_the_cpu():
     users = np.arange(3000)
     expected = top_items(user_vec, item_vec, users, mask, 100)
     np.testing.assert_array_equal(top_items(user_vec.to(CUDA), item_vec.to(CUDA), users, mask, 100), expected)
+
+
+@pytest.mark.parametrize("test", ["iid", "popularity"])
+@pytest.mark.parametrize("kind", ["vectors", "rows"])
+def test_metrics_are_those_of_the_cpu(kind, test, in_order):
+    """In whole numbers, so that rows of scores are those of the CPU to the bit; also with sums in a fixed order."""
+    split = random_split(0, n_users=2000, n_items=3000, each=30)
+    user_vec, item_vec = torch.randint(-3, 4, (2000, 8)).float(), torch.randint(-3, 4, (3000, 8)).float()
+
+    def scorer(where):
+        of_users, of_items = user_vec.to(where), item_vec.to(where)
+        if kind == "vectors":
+            return InnerProduct(of_users, of_items, TieOrder.seeded(0, 3000))
+        return Rows(lambda user: of_users[user.to(where)] @ of_items.t(), 3000, device=where)
+
+    found, expected = (evaluate(scorer(where), split, test) for where in (CUDA, CPU))
+    for values, others in ((found.values, expected.values), (found.beyond.values, expected.beyond.values)):
+        for metric, value in others.items():
+            np.testing.assert_allclose(values[metric], value, rtol=1e-10, atol=1e-5 if metric == "ild" else 1e-12)
+    np.testing.assert_array_equal(found.beyond.item_hits, expected.beyond.item_hits)
+    assert found.rank == pytest.approx(expected.rank, rel=1e-9, nan_ok=True)
+
+
+def test_routes_of_scores_are_tried_outside_a_capture_alone(monkeypatch):
+    monkeypatch.setattr(cuda, "_faster", {})
+    spec = TrainSpec(**{**SPEC.values(), "negatives": 30})  # 4 items a negative
+    assert not train(Softmax(), spec=spec)[1]
+    assert set(cuda._faster.values()) <= {"gather", "dense"}
+    assert (120, 30) in {sizes[1:] for sizes in cuda._faster}
+
+
+def test_a_run_that_finds_no_memory_does_not_keep_it():
+    torch.cuda.empty_cache()
+    before = device.free_memory(CUDA)
+    with pytest.raises(torch.OutOfMemoryError):
+        torch.empty(before, device=CUDA), torch.empty(before, device=CUDA)
+    train(Softmax())
+    device.release_memory(CUDA)
+    assert device.free_memory(CUDA) > before - 2**28
 
 
 def test_unit_vectors_and_their_gradients():

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from rankbench.device import device_of, set_deterministic
+from rankbench.device import device_of, set_deterministic, share_memory
 from rankbench.errors import UserError
 from rankbench.parallel import available_threads, set_threads
 from rankbench.processes import side_by_side
@@ -49,6 +49,7 @@ class Asked:
         set_threads(max(1, (self.threads or available_threads()) // n))
         device = device_of(self.device)
         set_deterministic(self.deterministic and device.type == "cuda")
+        share_memory(n)
         return device
 
 

@@ -26,6 +26,13 @@ class Adam(torch.optim.Adam):
     ) -> None:
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, fused=True, capturable=capturable)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state, also one of another device: whether a step can be captured is a matter of this one."""
+        capturable = [group["capturable"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, own in zip(self.param_groups, capturable, strict=True):
+            group["capturable"] = own
+
     def step(self, closure: Any = None) -> Any:
         """Take a step with all parameters that have a gradient."""
         groups = self.param_groups

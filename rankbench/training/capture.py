@@ -16,9 +16,12 @@ from torch import nn
 Replay = Callable[[], None]
 
 HostState = dict[tuple[int, str], Any]
-"""Of each module, by its place, and each attribute: the value, or where the tensor lies and whether it is trained."""
+"""Of each module, by its place, and each attribute: the value, or where the tensor lies and whether it is trained; of
+lists and tables, those of their entries."""
 
 _PLAIN = (bool, int, float, str, type(None))
+_OWN = frozenset(vars(nn.Module()))
+"""What every module has, which is not told of as an attribute."""
 
 
 class CaptureError(RuntimeError):
@@ -81,15 +84,15 @@ def captured(graphs: Graphs, work: Callable[[], None], modules: Iterable[nn.Modu
         CaptureError: a replay would not do what the step does.
     """
     modules = list(modules)
-    before = host_state(modules)
+    before, kept = host_state(modules), _kept(modules)
     try:
         replay = graphs.capture(work)
     except Exception as error:  # of torch, of CUDA, or of the loss, which raises it again when the step is taken
-        _restore(modules, before)
+        _restore(modules, kept)
         raise CaptureError(_told(error)) from error
     changed = [name for (_, name), value in host_state(modules).items() - before.items()]
-    _restore(modules, before)
     if changed:
+        _restore(modules, kept)
         raise CaptureError(f"each step changes {', '.join(sorted(set(changed)))} on the host")
     return replay
 
@@ -97,20 +100,54 @@ def captured(graphs: Graphs, work: Callable[[], None], modules: Iterable[nn.Modu
 def host_state(modules: Iterable[nn.Module]) -> HostState:
     """Return what steps depend on besides the values of tensors."""
     state: HostState = {}
-    for place, part in enumerate(part for module in modules for part in module.modules()):
-        plain = {name: value for name, value in vars(part).items() if isinstance(value, _PLAIN)}
-        tensors = {**part._parameters, **part._buffers}
-        tensors |= {name: value for name, value in vars(part).items() if isinstance(value, torch.Tensor)}
-        lies = {name: (t.data_ptr(), t.requires_grad) for name, t in tensors.items() if t is not None}
-        state |= {(place, name): value for name, value in {**plain, **lies}.items()}
+    for place, part in enumerate(_parts(modules)):
+        attributes = {name: value for name, value in vars(part).items() if name not in _OWN or name == "training"}
+        for name, value in {**part._parameters, **part._buffers, **attributes}.items():
+            if (seen := _seen(value)) is not _UNSEEN:
+                state[place, name] = seen
     return state
 
 
-def _restore(modules: list[nn.Module], state: HostState) -> None:
-    for place, part in enumerate(part for module in modules for part in module.modules()):
-        for name, value in list(vars(part).items()):
-            if isinstance(value, _PLAIN) and (place, name) in state:
-                vars(part)[name] = state[place, name]
+_UNSEEN = object()
+
+
+def _seen(value: Any) -> Any:
+    """Return what can be compared of an attribute, `_UNSEEN` for one of another kind."""
+    if isinstance(value, torch.Tensor):
+        return value.data_ptr(), value.requires_grad
+    if type(value) is dict:
+        return tuple((str(key), _seen(entry)) for key, entry in value.items())
+    if type(value) in (list, tuple):
+        return tuple(map(_seen, value))
+    return value if isinstance(value, _PLAIN) else _UNSEEN
+
+
+def _kept(modules: Iterable[nn.Module]) -> HostState:
+    """Return the attributes that a step may change on the host, tensors apart."""
+    return {
+        (place, name): _copied(value)
+        for place, part in enumerate(_parts(modules))
+        for name, value in vars(part).items()
+        if (isinstance(value, _PLAIN) or type(value) in (list, dict)) and (name not in _OWN or name == "training")
+    }
+
+
+def _copied(value: Any) -> Any:
+    """Return a value with its lists and tables copied, their entries as they are."""
+    if type(value) is dict:
+        return {key: _copied(entry) for key, entry in value.items()}
+    return [_copied(entry) for entry in value] if type(value) is list else value
+
+
+def _restore(modules: Iterable[nn.Module], kept: HostState) -> None:
+    for place, part in enumerate(_parts(modules)):
+        for name in list(vars(part)):
+            if (place, name) in kept:
+                vars(part)[name] = kept[place, name]
+
+
+def _parts(modules: Iterable[nn.Module]) -> list[nn.Module]:
+    return [part for module in modules for part in module.modules()]
 
 
 def _told(error: Exception) -> str:

@@ -19,7 +19,7 @@ from rankbench.device import require_memory
 from rankbench.evaluation.evaluate import validate
 from rankbench.evaluation.scorers import InnerProduct, Scorer, scorer_of
 from rankbench.evaluation.tie_order import TieOrder
-from rankbench.losses import Epoch, Loss
+from rankbench.losses import Epoch, ListLoss, Loss
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives, sampler_of
 from rankbench.scoring import products
@@ -87,7 +87,9 @@ class Training:
         place_tables(self.backbone, spec, train, self.seed)
         self.loss.bind(train, key(self.seed, "loss") >> 1)
         every = [*self.backbone.parameters(), *self.loss.parameters()]
-        require_memory(self.device, bytes_of(every, len(train), len(self.split.valids), spec), "This training")
+        scored = train.n_items if isinstance(self.loss, ListLoss) else spec.negatives
+        needed = bytes_of(every, len(train), len(self.split.valids), spec, scored)
+        require_memory(self.device, needed, "This training")
         self.backbone.to(self.device)
         self.loss.to(self.device)
         parameters = [*self.backbone.parameters(), *self.loss.parameters()]

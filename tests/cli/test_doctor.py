@@ -52,6 +52,17 @@ def test_a_gpu_and_its_routes(a_gpu, monkeypatch):
     assert "no C compiler" in found.problems[0]
 
 
+def test_a_device_that_does_not_answer_is_a_problem(a_gpu, monkeypatch):
+    def full(where):
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr(doctor, "free_memory", full)
+    found = diagnose()
+    assert found.gpu is None
+    assert found.without_gpu == "the device does not answer: CUDA error: out of memory"
+    assert found.problems == (f"Runs cannot be made on CUDA, {found.without_gpu}. Use --device cpu until it does.",)
+
+
 def test_rounded_products_are_a_problem(a_gpu, monkeypatch):
     monkeypatch.setenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1")
     assert "lists may be wrong" in diagnose().problems[0]

@@ -245,6 +245,42 @@ def test_the_state_on_the_host_is_put_back():
     assert loss.step == 0
 
 
+class Remembering(Loss):
+    """Keeps what it has seen in lists and tables."""
+
+    def bind(self, train, seed):
+        self.seen, self.by_name = [], {"steps": [0]}
+
+    def forward(self, s: Scores) -> torch.Tensor:
+        self.by_name["steps"][0] += 1
+        self.seen.append(len(s.user))
+        return s.neg.mean(dim=1) - s.pos * self.by_name["steps"][0]
+
+
+def test_lists_and_tables_on_the_host_are_seen_and_put_back():
+    on_device, events = FakeGraphs(), []
+    training = training_of(Remembering(), graphs=on_device)
+    found = finish(training, events)
+    assert same(found, finish(training_of(Remembering())))
+    assert "each step changes by_name, seen on the host" in next(e.text for e in events if isinstance(e, Notice))
+    assert not on_device.replays
+    steps = SPEC.epochs * -(-training.batches.size // SPEC.batch_size)
+    assert training.loss.by_name["steps"] == [steps] == [len(training.loss.seen)]
+
+
+def test_a_checkpoint_of_the_cpu_can_be_captured_on_a_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    path = tmp_path / "checkpoint.pt"
+    finish(training_of(Softmax(), path=path))
+    training = training_of(Softmax())
+    for group in training.optimiser.param_groups:
+        assert not group["capturable"]
+        group["capturable"] = True
+    checkpoint.Checkpoint(path, training).resume()
+    assert training.curve
+    assert all(group["capturable"] for group in training.optimiser.param_groups)
+
+
 def test_a_checkpoint_of_a_device_is_written_behind_the_training(tmp_path, monkeypatch):
     """Written by a thread, from a copy: what the next epoch changes is not in it."""
     path = tmp_path / "checkpoint.pt"
