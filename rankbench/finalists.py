@@ -19,6 +19,8 @@ from rankbench.runner import Job
 def finalists(trials: Sequence[Job], store: Store, seeds: Sequence[int]) -> list[Job]:
     """Return the runs with other seeds of what each validation set chose for each loss on each backbone.
 
+    All re-rankings of what was chosen are among them, as they train nothing: a sweep of penalties has all seeds, too.
+
     Args:
         trials: the runs of one seed to choose from; those that failed are not stored and cannot be chosen.
         store: where they are.
@@ -40,7 +42,9 @@ def finalists(trials: Sequence[Job], store: Store, seeds: Sequence[int]) -> list
             if not choice.failed:
                 job, _ = field[choice.runs[0].stored.id]
                 chosen[job.spec.id] = job
-    return [replace(job, spec=replace(job.spec, seed=seed)) for job in chosen.values() for seed in seeds]
+    trained = {replace(job.spec, rerank="") for job in chosen.values()}
+    whole = [job for job in trials if replace(job.spec, rerank="") in trained]
+    return [replace(job, spec=replace(job.spec, seed=seed)) for job in whole for seed in seeds]
 
 
 def _depends_on_seed(job: Job) -> bool:

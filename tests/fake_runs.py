@@ -156,8 +156,9 @@ def _evaluation(
 
 def _beyond(hits: np.ndarray, relevant: np.ndarray, ndcg: np.ndarray, arp_ratio: float) -> Beyond:
     """What there is of two items and no lists; graded NDCG falls by a tenth of NDCG from one exponent to the next."""
-    names = [name for name, meaning in MEANINGS.items() if meaning.of == "users" and name not in METRICS]
-    of_lists = [name for name, meaning in MEANINGS.items() if meaning.of == "lists"]
+    stored = {name: meaning for name, meaning in MEANINGS.items() if not meaning.derived and name not in METRICS}
+    names = [name for name, meaning in stored.items() if meaning.of == "users"]
+    of_lists = [name for name, meaning in stored.items() if meaning.of == "lists"]
     fall = np.array([1 - 0.1 * (i + 1) for i in range(len(GAMMAS))])
     return Beyond(
         values={name: np.full((USERS, len(KS)), 0.25) for name in names} | {"tail_ndcg": ndcg / 2, "arp": 100 * ndcg},

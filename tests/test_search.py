@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankbench.finalists import finalists
@@ -14,6 +14,7 @@ SPLIT = random_split()
 sizes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(1, 40), st.integers(0, 100))
 def test_trials_are_distinct_settings_begun_with_the_usual_one(sizes, n, which):
     axes = Axes({f"p{i}": list(range(size)) for i, size in enumerate(sizes)}, {"lr": [0.1, 0.3]})
@@ -26,6 +27,7 @@ def test_trials_are_distinct_settings_begun_with_the_usual_one(sizes, n, which):
     assert axes.trials(n + 1, "loss", usual)[: len(found)] == found
 
 
+@settings(deadline=None)
 @given(sizes)
 def test_trials_go_through_all_values_of_each_axis_before_one_comes_again(sizes):
     axes = Axes({f"p{i}": list(range(size)) for i, size in enumerate(sizes)})
@@ -88,6 +90,17 @@ def test_what_validation_chose_is_run_with_the_other_seeds(tmp_path):
         best = {max(own, key=lambda spec: valid[spec.id][select]) for select in valid[own[0].id]}
         expected = {(spec.loss, spec.backbone, spec.train, seed) for spec in best for seed in (4, 5)}
         assert {(s.loss, s.backbone, s.train, s.seed) for s in then} == (set() if line[1] == "popularity" else expected)
+
+
+def test_all_re_rankings_of_what_was_chosen_are_run_with_the_other_seeds(tmp_path):
+    store = Store(tmp_path)
+    words = {"epochs": 1, "negatives": 4, "dim": 4}
+    trials = plan(Request("softmax", "mf", [0], words, trials=2, rerank=["pop:0.1", "pop:0.2"]), [SPLIT])
+    assert list(run_all(trials, store, CPU))
+    found = [job.spec for job in finalists(trials, store, [1])]
+    for spec in found:
+        assert {s.rerank for s in found if s.loss == spec.loss and s.train == spec.train} == {"", "pop:0.1", "pop:0.2"}
+    assert len(found) in (3, 6)
 
 
 def test_a_loss_whose_trials_all_diverged_has_no_finalist(tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rankbench.evaluation.meanings import Meaning
     from rankbench.params import Configurable, Value
     from rankbench.registry import Kind
 
@@ -113,7 +114,6 @@ def describe(text: str) -> dict[str, Any]:
 
 def _metric(key: str) -> dict[str, Any]:
     from rankbench.evaluation.meanings import MEANINGS, SYMBOLS
-    from rankbench.evaluation.metrics import KS
 
     found = MEANINGS[key]
     return {
@@ -123,8 +123,16 @@ def _metric(key: str) -> dict[str, Any]:
         "better": found.better,
         "note": found.note,
         "source": found.source,
-        "typed": f"{key}@K, K one of {', '.join(map(str, KS))}" if found.has_cut_off else key,
+        "typed": _typed(key, found),
     }
+
+
+def _typed(key: str, found: Meaning) -> str:
+    from rankbench.evaluation.metrics import KS
+
+    if not found.has_cut_off:
+        return key
+    return f"{key}@{found.only_at}" if found.only_at else f"{key}@K, K one of {', '.join(map(str, KS))}"
 
 
 def _part(kind: Kind, text: str) -> dict[str, Any]:

@@ -120,6 +120,20 @@ def _out_of_range(pairs: list[Pair], table: Robustness) -> str:
     return f"The penalties tried reach ARP× {decimals(low)} to {decimals(high)}; it takes a {' and a '.join(more)}."
 
 
+def _seeds(table: Robustness) -> str:
+    """Return which seeds the controls are means over, where they are not those of every line."""
+    of_controls = {one.seeds for one in table.controls.values()}
+    of_lines = {
+        pair.line.choice.seeds for pair in table.pairs if pair.line.key in table.controls and pair.line.has_loss
+    }
+    if len(of_controls) > 1 or of_lines <= of_controls:
+        return ""
+    (seeds,) = of_controls
+    return (
+        f"Controls are of seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}, which all penalties share."
+    )
+
+
 def _caption(table: Robustness, first: str) -> str:
     used = ", ".join(
         f"{strength:g}" for strength in sorted({s for one in table.controls.values() for s in one.between})
@@ -130,6 +144,7 @@ def _caption(table: Robustness, first: str) -> str:
         f"where its lists on `{PLAIN}` are as popular (ARP×) as those of the line. That reads the lists, and not what "
         "users took of them.",
         f"Between two λ that were run (here {used}) it is a mixture of both." if used else "",
+        _seeds(table),
         f"Gain: {first} over the control. A line that beats it is more than a discount on popularity.",
         "Lines without a loss stand against the only softmax that was re-ranked." if without_loss else "",
     ]

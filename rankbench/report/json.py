@@ -24,11 +24,11 @@ With `--ood` a list of tables of robustness:
                                on_front, gain_change, control, plain, shifted}: on_front null where not measured;
                                gain_change null or {value, low, high}, the gain under shift less that in distribution,
                                in points of percent; control null where softmax was not re-ranked, else softmax with a
-                               penalty on popularity at the ARP of the line (`rankbench.results.control`): {arp_ratio,
-                               arp_ratio_low, arp_ratio_high, lambdas, share, by_test}, the range of what was tried, the
-                               two λ that it lies between (none where out of range) and the share of the second, and
-                               by test {mean, gain_percent, contrast}, of the first metric, contrast as against_softmax
-                               but over the control; plain and shifted null or a line each, with
+                               penalty on popularity at the ARP of the line (`rankbench.results.control`): {seeds,
+                               arp_ratio, arp_ratio_low, arp_ratio_high, lambdas, share, by_test}, the range of what was
+                               tried, the two λ that it lies between (none where out of range) and the share of the
+                               second, and by test {mean, gain_percent, contrast}, of the first metric, contrast as
+                               against_softmax but over the control; plain and shifted null or a line each, with
                                groups: list from head to tail of {items, relevant, hits, recall}, at the K of the first
                                metric, summed over the seeds
                                against_softmax: null or {difference, low_percent, high_percent, effect_size, p, p_holm,
@@ -113,6 +113,7 @@ def _change(table: Robustness, pair: Pair) -> dict[str, Any] | None:
 
 def _control(found: Control) -> dict[str, Any]:
     return {
+        "seeds": found.seeds,
         "arp_ratio": found.arp_ratio,
         "arp_ratio_low": found.low,
         "arp_ratio_high": found.high,

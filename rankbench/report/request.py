@@ -88,6 +88,9 @@ def _metric(word: str) -> Metric:
             f"{word!r}: a metric is given with one of the cut-offs {', '.join(map(str, KS))}.",
             f"For example {found}@20.",
         )
+    known = MEANINGS[found].only_at
+    if known and int(cut) != known:
+        raise UserError(f"{word!r}: {found} is known at {known} alone.", f"Use {found}@{known}.")
     return Metric(found, int(cut))
 
 

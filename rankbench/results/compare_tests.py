@@ -19,6 +19,8 @@ from rankbench.evaluation.groups import GROUPS
 from rankbench.evaluation.meanings import MEANINGS
 from rankbench.evaluation.metrics import METRICS
 from rankbench.results.compare_runs import Run
+from rankbench.results.derived import DERIVED, At
+from rankbench.results.per_user import Place
 from rankbench.results.store import DamagedRunError, StoredRun
 
 _KEY = ("selected_by", "convention", "test")
@@ -120,33 +122,57 @@ def group_recall(runs: Iterable[Run], test: str, K: int, select: str, convention
 
 @dataclass(frozen=True)
 class _OnTest:
-    """What one run reaches on a test."""
+    """What one run reaches on a test: values, how many users each is over, and how many those of accuracy are over."""
 
     values: dict[Metric, float]
+    over: dict[Metric, int]
     users: int
 
 
 def _of_run(stored: StoredRun, metrics: tuple[Metric, ...], select: str, convention: str) -> dict[str, _OnTest]:
+    needed = tuple(dict.fromkeys(source for metric in metrics for source in _sources(metric)))
     found: dict[str, _OnTest] = {}
-    names = pa.array({metric.name for metric in metrics} | set(METRICS))
+    names = pa.array({metric.name for metric in needed} | set(METRICS))
     for row in _rows(stored, "metrics", select, convention, pc.field("metric").isin(names)):
         metric = Metric(row["metric"], row["k"])
-        on_test = found.setdefault(row["test"], _OnTest({}, row["users"]))
-        if metric not in metrics:
+        on_test = found.setdefault(row["test"], _OnTest({}, {}, row["users"]))
+        if metric not in needed:
             continue
         if metric in on_test.values:
             raise DamagedRunError(stored.path, f"metrics.parquet holds {metric} on {row['test']} twice")
+        on_test.over[metric] = row["users"]
         undefined = row["value"] is None and metric.name not in METRICS
         on_test.values[metric] = math.nan if undefined else row["value"]
     for test, on_test in found.items():
+        _check(stored, test, on_test, needed)
         for metric in metrics:
-            value = on_test.values.get(metric)
-            if value is None:
-                older = "" if metric.name in METRICS else "; an earlier version of rankbench may have measured it"
-                raise _lacking(stored, f"{metric} on {test}{older}")
-            if metric.name in METRICS and not math.isfinite(value):
-                raise DamagedRunError(stored.path, f"its {metric} on {test} is {value}")
+            if metric.name in DERIVED:
+                on_test.values[metric] = _derived(stored, metric, (select, convention, test), on_test)
     return found
+
+
+def _sources(metric: Metric) -> tuple[Metric, ...]:
+    """Return the stored metrics that a metric is made of, itself if it is stored."""
+    if metric.name not in DERIVED:
+        return (metric,)
+    return tuple(Metric(name, metric.K) for name in DERIVED[metric.name].of)
+
+
+def _check(stored: StoredRun, test: str, on_test: _OnTest, needed: Iterable[Metric]) -> None:
+    for metric in needed:
+        value = on_test.values.get(metric)
+        if value is None:
+            older = "" if metric.name in METRICS else "; an earlier version of rankbench may have measured it"
+            raise _lacking(stored, f"{metric} on {test}{older}")
+        if metric.name in METRICS and not math.isfinite(value):
+            raise DamagedRunError(stored.path, f"its {metric} on {test} is {value}")
+
+
+def _derived(stored: StoredRun, metric: Metric, place: Place, on_test: _OnTest) -> float:
+    sources = _sources(metric)
+    values = {source.name: on_test.values[source] for source in sources}
+    users = on_test.over[sources[0]] if sources else on_test.users
+    return DERIVED[metric.name].value(At(stored, place, metric.K, values, users))
 
 
 def _score(values: list[float]) -> Score:

@@ -49,6 +49,7 @@ class Control:
     """The control of a line.
 
     Args:
+        seeds: what its means are over: the seeds that all penalties tried share.
         arp_ratio: that of the line in distribution, which is matched.
         low, high: the least and the greatest that the penalties tried have.
         between: the λ of the two that the control is a mixture of, by popularity; empty where none can be matched.
@@ -56,6 +57,7 @@ class Control:
         by_test: the line against it; empty where none can be matched.
     """
 
+    seeds: tuple[int, ...]
     arp_ratio: float
     low: float
     high: float
@@ -122,13 +124,13 @@ class _Sweep:
 
     def at(self, ratio: float) -> Control:
         """Return where the sweep has an ARP ratio, nothing measured yet."""
-        low, high = self.ratios[0], self.ratios[-1]
+        low, high, seeds = self.ratios[0], self.ratios[-1], tuple(run.seed for run in self.runs[0])
         if not low <= ratio <= high:
-            return Control(ratio, low, high)
+            return Control(seeds, ratio, low, high)
         i = min(int(np.searchsorted(self.ratios, ratio, side="right")), len(self.ratios) - 1)
         width = self.ratios[i] - self.ratios[i - 1]
         share = (ratio - self.ratios[i - 1]) / width if width else 0.0
-        return Control(ratio, low, high, (self.strengths[i - 1], self.strengths[i]), share)
+        return Control(seeds, ratio, low, high, (self.strengths[i - 1], self.strengths[i]), share)
 
     def places(self, control: Control) -> tuple[int, int]:
         """Return which two of the sweep a control lies between."""
@@ -137,7 +139,7 @@ class _Sweep:
 
 
 def _sweep(runs: Iterable[Run], base: Line, boards: Sequence[Leaderboard], ratio: Metric) -> _Sweep | None:
-    """Return the sweep of a softmax over the penalties that were run with all of its seeds; None without any."""
+    """Return the sweep of a softmax over its penalties, on the seeds that all of them share; None without any."""
     chosen, query = base.choice.runs[0].configuration, boards[0].query
     if not base.scores or ratio not in base.scores:
         return None
@@ -146,8 +148,9 @@ def _sweep(runs: Iterable[Run], base: Line, boards: Sequence[Leaderboard], ratio
         same = replace(run.configuration, rerank="") == chosen
         if same and run.seed in base.choice.seeds and query.select in run.valid and not run.diverged:
             by_rerank[run.configuration.rerank].append(run)
-    whole = [sorted(of, key=lambda run: run.seed) for of in by_rerank.values() if len(of) == len(base.choice.seeds)]
-    if len(whole) < 2:
+    shared = set.intersection(set(base.choice.seeds), *({run.seed for run in of} for of in by_rerank.values()))
+    whole = [sorted((r for r in of if r.seed in shared), key=lambda run: run.seed) for of in by_rerank.values()]
+    if len(whole) < 2 or not shared:
         return None
     first = query.metrics[0]
     measured = [measure(of, (first, ratio), query.select, query.convention) for of in whole]

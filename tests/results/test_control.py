@@ -27,7 +27,6 @@ def store(tmp_path):
             store_run(store, "softmax", seed, protocol="shift", ndcg=ndcg, rerank=rerank, arp_ratio=ratio)
         ndcg = {"iid": 0.1805, "popularity": 0.15}
         store_run(store, "dsl", seed, protocol="shift", ndcg=ndcg, arp_ratio=0.45)
-    store_run(store, "softmax", 0, protocol="shift", rerank="pop:0.05", arp_ratio=0.45, ndcg=0.9)  # of one seed only
     other = {"params": {"tau": 0.3}, "valid": 0.1}  # what validation does not choose
     store_run(store, "softmax", 0, protocol="shift", arp_ratio=0.46, ndcg=0.9, **other)
     store_run(store, "softmax", 0, protocol="shift", rerank="pop:0.1", arp_ratio=0.44, ndcg=0.9, **other)
@@ -55,6 +54,15 @@ def test_a_control_is_the_mixture_of_two_penalties_with_the_arp_of_the_line(stor
     assert controls["bpr"].by_test is None
 
 
+def test_a_sweep_is_over_the_seeds_that_all_penalties_share(store):
+    store_run(store, "softmax", 0, protocol="shift", rerank="pop:0.05", arp_ratio=0.45, ndcg=0.16)
+    table = robustness(store)
+    dsl = next(control for key, control in table.controls.items() if key[3] == "dsl")
+    assert dsl.seeds == (0,)
+    assert dsl.by_test["iid"].mean == pytest.approx(0.16)
+    assert "Controls are of seed 0, which all penalties share." in tables_of(table)[1].caption
+
+
 def test_the_table_of_controls(store):
     _, table = tables_of(robustness(store))
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
@@ -66,6 +74,7 @@ def test_the_table_of_controls(store):
         "The penalties tried reach ARP× 0.4000 to 0.6000; it takes a smaller or negative λ for bpr on mf.",
     )
     assert "(here 0, 0.1)" in table.caption
+    assert "all penalties share" in table.caption  # bpr has one seed
 
 
 def test_re_ranked_lines_of_other_losses_stay_out_unless_asked_for(store):
