@@ -11,7 +11,7 @@ ROOT = Path(rankbench.__file__).parent
 LAYERS = [
     {"errors"},
     {"params", "randomness", "memory", "drawing", "device", "rerank", "triton_trial", "tables", "tables.form"},
-    {"spec", "parallel", "prefetch", "processes"},
+    {"spec", "parallel", "instructions", "prefetch", "processes"},
     {"data.interactions", "data.progress", "data.toml_table", "data.filter", "data.protocol", "data.sources"},
     {"data.catalog_raw", "data.dataset"},
     {"data.catalog", "losses", "backbones", "rowwise", "rowwise.*", "minimax", "rows_on"},

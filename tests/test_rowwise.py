@@ -1,11 +1,20 @@
 """Functions of rows against torch's own in float64, at the ends of their ranges."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.rowwise import largest, log_sum_exp, log_sum_exp_of_gaps, standardise
+from rankbench.rowwise import (
+    largest,
+    log_odds_of_largest,
+    log_sum_exp,
+    log_sum_exp_of_gaps,
+    log_weights,
+    standardise,
+)
 from rankbench.rowwise.exponentials import _exponentials
 
 ROWS = {
@@ -129,6 +138,51 @@ def test_the_largest_entries(kind, n, k, seed):
     assert all(len(set(row)) == k for row in place.tolist())
     expected = x.topk(k, dim=1).values
     assert torch.equal(x.gather(1, place).sort(dim=1, descending=True).values, expected)
+
+
+def z_scores(x: torch.Tensor) -> torch.Tensor:
+    std, mean = torch.std_mean(x, dim=1, correction=0, keepdim=True)
+    return (x - mean) / std.clamp_min(1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.sampled_from([1, 2, 50, 1000]),
+    factors=st.lists(st.sampled_from([-2.0, -0.25, 0.5]), min_size=1, max_size=3),
+    n_absolute=st.integers(0, 2),
+    bound=st.sampled_from([0.1, 1.4, 10.0]),
+    seed=st.integers(0, 10**6),
+)
+def test_log_weights(n, factors, n_absolute, bound, seed):
+    """Of float32 and of float64: by the kernel, where there is one, and by torch."""
+    g = torch.Generator().manual_seed(seed)
+    terms = [(factor, torch.randn(3, n, generator=g)) for factor in factors]
+    wide = [(factor, x.double()) for factor, x in terms]
+    omega = sum(f * (x if i < n_absolute else z_scores(x)) for i, (f, x) in enumerate(wide)).clamp(-bound, bound)
+    expected = omega - torch.logsumexp(omega, dim=1, keepdim=True) + math.log(n)
+    tolerances = ((terms, 2e-5), (wide, 1e-12))
+    for some, tolerance in tolerances:
+        found = log_weights(some[:n_absolute], some[n_absolute:], bound, 1e-4)
+        torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
+    assert log_weights([], [(1.0, torch.tensor([[0.0, torch.nan]]))], 1.0, 1e-4).isnan().all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.sampled_from([1, 30, 255, 256, 1000]),
+    k=st.sampled_from([1, 20, 33]),
+    offsets=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_log_odds_of_the_largest(n, k, offsets, seed):
+    g = torch.Generator().manual_seed(seed)
+    neg, pos, offset = torch.randn(4, n, generator=g), torch.randn(4, generator=g), torch.randn(4, n, generator=g)
+    k, tau = min(k, n), 0.3
+    logit = (neg.double() - pos.double()[:, None]) / tau + (offset.double() if offsets else 0)
+    expected = torch.logsumexp(logit.topk(k, dim=1).values, dim=1) - math.log(k)
+    for kind in (torch.float32, torch.float64):
+        found = log_odds_of_largest(neg.to(kind), pos.to(kind), offset.to(kind) if offsets else None, tau, k)
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_places_of_rows_that_are_not_numbers_can_be_gathered():

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from rankbench.evaluation.instructions import fetch
+from rankbench.prefetch import prefetch_row
 
 _FAST = {"reassoc", "contract", "nsz"}
 """What the sums need to become vector instructions; their order is fixed when the kernel is compiled."""
@@ -21,8 +21,8 @@ _FAST = {"reassoc", "contract", "nsz"}
 _AT_ONCE = 4
 """Items scored side by side: their sums do not wait for one another."""
 
-_AHEAD, _LINE = 16, 16
-"""Candidates whose vectors are on their way while one is scored, and numbers in a cache line."""
+_AHEAD = 16
+"""Candidates whose vectors are on their way while one is scored."""
 
 _LOW = 0xFFFFFFFF
 _BUT_SIGN = 0x7FFFFFFF
@@ -88,8 +88,7 @@ def _write_keys(d: int) -> Callable[..., None]:
                 item[b, j] = 0  # scored and dropped
             for j in range(0, n, _AT_ONCE):
                 for after in range(j + _AHEAD, min(j + _AHEAD + _AT_ONCE, n)):
-                    for k in range(0, d, _LINE):
-                        fetch(item_vec, item[b, after], k)
+                    prefetch_row(item_vec, item[b, after], d)
                 i0, i1, i2, i3 = item[b, j], item[b, j + 1], item[b, j + 2], item[b, j + 3]
                 s0 = s1 = s2 = s3 = 0.0
                 for k in range(d):

@@ -17,8 +17,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rankbench.evaluation.instructions import CHUNK
 from rankbench.evaluation.selection import Bound
+from rankbench.instructions import CHUNK
 from rankbench.parallel import over_blocks
 
 ROWS, COLUMNS = 512, 17 * CHUNK

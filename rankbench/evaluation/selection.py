@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from rankbench.evaluation.instructions import CHUNK, above, count, lowest
+from rankbench.instructions import CHUNK, above, count, lowest
 
 FAILED = -1
 """The size of a row that has more candidates than there is room for, or whose first threshold was too high."""

@@ -9,15 +9,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from rankbench.evaluation.instructions import fetch
 from rankbench.evaluation.metrics import KS
 from rankbench.parallel import over_blocks, over_rows, threads
+from rankbench.prefetch import prefetch_row
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_AHEAD, _LINE = 16, 16
-"""Items whose vectors are on their way while one is added, and numbers in a cache line."""
+_AHEAD = 16
+"""Items whose vectors are on their way while one is added."""
 
 
 def summed(top: NDArray[np.int32], feature: Floats, ends: tuple[int, ...] = KS) -> Floats:
@@ -122,8 +122,7 @@ def _diversity(start, stop, top, vectors, ends, out):  # type: ignore[no-untyped
         known = np.float64(0)
         for c in range(len(ends)):
             while r < min(ends[c], top.shape[1]) and top[b, r] >= 0:
-                for k in range(0, len(mean), _LINE):
-                    fetch(vectors, top[b, min(r + _AHEAD, top.shape[1] - 1)], k)
+                prefetch_row(vectors, top[b, min(r + _AHEAD, top.shape[1] - 1)], len(mean))
                 x = vectors[top[b, r]]
                 own = known * 0
                 for k in range(len(mean)):

@@ -8,12 +8,9 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rankbench.evaluation.instructions import fetch
 from rankbench.evaluation.metrics import KS
 from rankbench.parallel import over_rows
-
-_LINE = 16
-"""Numbers in a cache line."""
+from rankbench.prefetch import prefetch_row
 
 
 def tie_rate(
@@ -41,9 +38,8 @@ def tie_rate(
 def _count_ties(start, stop, query, items, top, ends, out):  # type: ignore[no-untyped-def]
     for b in range(start, stop):
         for K in ends:  # all vectors are asked for before the first is waited for
-            for k in range(0, items.shape[1], _LINE):
-                fetch(items, top[b, K], k)
-                fetch(items, top[b, K - 1], k)
+            prefetch_row(items, top[b, K], items.shape[1])
+            prefetch_row(items, top[b, K - 1], items.shape[1])
         for c in range(len(ends)):
             K = ends[c]
             if top[b, K] < 0:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rankbench.losses import Loss, Scores, param
-from rankbench.rowwise import largest, log_sum_exp, log_sum_exp_of_gaps, standardise
+from rankbench.rowwise import log_odds_of_largest, log_sum_exp_of_gaps, log_weights, standardise
 
 FLOOR = 1e-4
 """Least standard deviation to divide by: below it a row of float32 cosines is constant but for rounding."""
@@ -84,23 +84,18 @@ class DSL(Loss):
         r"""Return $\log \kappa$ (B, N) of the negatives, None when every weight is 1."""
         if "log_kappa" in s.kept:
             return s.kept["log_kappa"]  # (B, N)
-        parts: list[Tensor] = []
-        if self.lambda_hardness:
-            parts.append(self.lambda_hardness * self.hardness_of(s))
+        violations: list[tuple[float, Tensor]] = []
+        compared: list[tuple[float, Tensor]] = []
+        if self.lambda_hardness and self.hardness == "violation":
+            violations.append((self.lambda_hardness, torch.sigmoid((s.neg - s.pos[:, None]) / self.tau)))  # (B, N)
+        elif self.lambda_hardness:
+            compared.append((self.lambda_hardness, s.neg))  # (B, N) among themselves as the gaps
         if self.lambda_similarity:
-            parts.append(self.lambda_similarity * standardise(s.similarity, FLOOR))
-        if not parts:
+            compared.append((self.lambda_similarity, s.similarity))  # (B, N)
+        if not violations and not compared:
             return None
-        bound = math.log(self.clip_kappa)
-        omega = sum(parts[1:], parts[0]).clamp_(-bound, bound)  # (B, N)
-        s.kept["log_kappa"] = omega.sub_((log_sum_exp(omega) - math.log(omega.shape[1]))[:, None])  # (B, N)
+        s.kept["log_kappa"] = log_weights(violations, compared, math.log(self.clip_kappa), FLOOR)  # (B, N)
         return s.kept["log_kappa"]
-
-    def hardness_of(self, s: Scores) -> Tensor:
-        """Return the hardness (B, N) of the negatives."""
-        if self.hardness == "zscore":
-            return standardise(s.neg, FLOOR)  # (B, N) that of the gaps
-        return torch.sigmoid((s.neg - s.pos[:, None]) / self.tau)  # (B, N)
 
     def measure(self, s: Scores) -> Tensor | None:
         """Return the competition (B,) that each example is under: temperatures depend on that of the whole batch."""
@@ -120,9 +115,7 @@ class DSL(Loss):
 
     def log_odds(self, s: Scores, log_kappa: Tensor | None) -> Tensor:
         """Return the log-odds (B,), a member of the slate, that a competitor beats the positive."""
-        odds = s.neg if log_kappa is None else torch.add(s.neg, log_kappa, alpha=self.tau)  # (B, N)
-        slate = odds.gather(1, largest(odds, min(self.slate, odds.shape[1])))  # (B, k)
-        return log_sum_exp((slate - s.pos[:, None]) / self.tau) - math.log(slate.shape[1])  # (B,)
+        return log_odds_of_largest(s.neg, s.pos, log_kappa, self.tau, min(self.slate, s.neg.shape[1]))  # (B,)
 
 
 def spread(neg: Tensor, log_kappa: Tensor | None) -> Tensor:

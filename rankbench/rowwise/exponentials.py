@@ -82,8 +82,8 @@ class _OfGaps(torch.autograd.Function):
 def _of_gaps(neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the exponentials (B, N), the log-sum-exp (B,) and what makes the former add up to 1 (B,)."""
     exponential, value, weight = torch.empty_like(neg), torch.empty_like(pos), torch.empty_like(pos)
-    rows = None if offset is None else _array(offset)  # (B, N)
-    arrays = (_array(neg), _array(pos), _array(beta), rows, exponential.numpy(), value.numpy(), weight.numpy())
+    rows = None if offset is None else array_of(offset)  # (B, N)
+    arrays = (array_of(neg), array_of(pos), array_of(beta), rows, exponential.numpy(), value.numpy(), weight.numpy())
     of_gaps(*arrays)
     return exponential, value, weight
 
@@ -104,10 +104,11 @@ def _exponentials(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return total.log() + shift, exponential, torch.where(total > 0, 1 / total, 0)
     exponential = torch.empty_like(x, memory_format=torch.contiguous_format)  # (B, N)
     value, weight = x.new_empty(len(x)), x.new_empty(len(x))  # (B,), (B,)
-    of_rows(_array(x), exponential.numpy(), value.numpy(), weight.numpy())
+    of_rows(array_of(x), exponential.numpy(), value.numpy(), weight.numpy())
     return value, exponential, weight
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def array_of(tensor: Tensor) -> NDArray[Any]:
+    """Return the numbers of a tensor on the CPU, row after row, without gradients."""
     array: NDArray[Any] = tensor.detach().contiguous().numpy()
     return array

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-_LANES = 64
+LANES = 64
 """Entries that are compared or added up side by side."""
 
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -28,15 +28,15 @@ def of_rows(x, exponential, value, weight):  # type: ignore[no-untyped-def]
         value: (B,) float32, the log-sum-exp.
         weight: (B,) float32, what the exponentials are to be multiplied by to add up to 1; 0 in a row of -inf.
     """
-    lanes = np.empty(_LANES, np.float32)  # (lanes,)
+    lanes = np.empty(LANES, np.float32)  # (lanes,)
     for b in range(x.shape[0]):
-        value[b], weight[b] = _log_sum_exp(x[b], exponential[b], lanes)
+        value[b], weight[b] = log_sum_exp_of_row(x[b], exponential[b], lanes)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def of_gaps(neg, pos, beta, offset, exponential, value, weight):  # type: ignore[no-untyped-def]
     """As `of_rows`, of the rows beta (neg - pos) + offset; `offset` (B, N) may be None."""
-    row, lanes = np.empty(neg.shape[1], np.float32), np.empty(_LANES, np.float32)  # (N,), (lanes,)
+    row, lanes = np.empty(neg.shape[1], np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
     for b in range(neg.shape[0]):
         p, scale = pos[b], beta[b]
         if offset is None:
@@ -45,11 +45,12 @@ def of_gaps(neg, pos, beta, offset, exponential, value, weight):  # type: ignore
         else:
             for j in range(len(row)):
                 row[j] = (neg[b, j] - p) * scale + offset[b, j]
-        value[b], weight[b] = _log_sum_exp(row, exponential[b], lanes)
+        value[b], weight[b] = log_sum_exp_of_row(row, exponential[b], lanes)
 
 
 @njit(cache=True, nogil=True)
-def _log_sum_exp(row, exponential, lanes):  # type: ignore[no-untyped-def]
+def log_sum_exp_of_row(row, exponential, lanes):  # type: ignore[no-untyped-def]
+    """Write the exponentials (N,) of a row (N,) and return its log-sum-exp and their weight, as in `of_rows`."""
     shift = _finite_largest(row, lanes)
     _exp(row, shift, exponential)
     total = _sum(exponential, lanes)
@@ -59,32 +60,42 @@ def _log_sum_exp(row, exponential, lanes):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def standardised(x, floor, out):  # type: ignore[no-untyped-def]
     """Write rows (B, N) with mean 0 and standard deviation 1, or as if it were `floor` where it is less."""
-    N = np.float32(x.shape[1])
-    square, lanes = np.empty(x.shape[1], np.float32), np.empty(_LANES, np.float32)  # (N,), (lanes,)
+    square, lanes = np.empty(x.shape[1], np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
     for b in range(x.shape[0]):
-        row, mean = out[b], _sum(x[b], lanes) / N
-        for j in range(len(row)):
-            row[j] = x[b, j] - mean
-        for j in range(len(row)):
-            square[j] = row[j] * row[j]
-        scale = _ONE / max(np.sqrt(_sum(square, lanes) / N), floor)
+        row = out[b]
+        scale = centred(x[b], floor, row, square, lanes)
         for j in range(len(row)):
             row[j] *= scale
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def centred(x, floor, row, square, lanes):  # type: ignore[no-untyped-def]
+    """Write a row (N,) with mean 0 and return what to multiply it by to have standard deviation 1.
+
+    `square` (N,) and `lanes` (LANES,) are for its own use.
+    """
+    N = np.float32(len(x))
+    mean = _sum(x, lanes) / N
+    for j in range(len(row)):
+        d = x[j] - mean
+        row[j] = d
+        square[j] = d * d
+    return _ONE / max(np.sqrt(_sum(square, lanes) / N), floor)
 
 
 @njit(cache=True, nogil=True)
 def _finite_largest(row, lanes):  # type: ignore[no-untyped-def]
     """Return the largest entry, or 0 if it is infinite: a row of -inf stays one. NaN is passed over."""
     lanes[:] = -np.inf
-    for first in range(0, len(row) - _LANES + 1, _LANES):
-        for lane in range(_LANES):
+    for first in range(0, len(row) - LANES + 1, LANES):
+        for lane in range(LANES):
             v = row[first + lane]
             lanes[lane] = v if v > lanes[lane] else lanes[lane]
-    rest = len(row) % _LANES
+    rest = len(row) % LANES
     for lane in range(rest):
         v = row[len(row) - rest + lane]
         lanes[lane] = v if v > lanes[lane] else lanes[lane]
-    half = _LANES // 2
+    half = LANES // 2
     while half:
         for lane in range(half):
             v = lanes[half + lane]
@@ -96,13 +107,13 @@ def _finite_largest(row, lanes):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _sum(row, sums):  # type: ignore[no-untyped-def]
     sums[:] = 0
-    for first in range(0, len(row) - _LANES + 1, _LANES):
-        for lane in range(_LANES):
+    for first in range(0, len(row) - LANES + 1, LANES):
+        for lane in range(LANES):
             sums[lane] += row[first + lane]
-    rest = len(row) % _LANES
+    rest = len(row) % LANES
     for lane in range(rest):
         sums[lane] += row[len(row) - rest + lane]
-    half = _LANES // 2
+    half = LANES // 2
     while half:
         for lane in range(half):
             sums[lane] += sums[half + lane]

@@ -5,16 +5,23 @@ import torch
 from numba import njit
 from torch import Tensor
 
-_LANES = 64
+from rankbench.instructions import CHUNK, at_least, count, larger, lowest
+
+_LANES = CHUNK
 """Places whose maxima give a first bound of the largest entries; entries that reach it are looked at one by one."""
 
 _MOST = 32
 """Entries up to which that pays."""
 
 
+def selects(n: int, k: int) -> bool:
+    """Return whether `places_of_largest` is the way to find the k largest entries of rows of n."""
+    return k <= _MOST and n >= 4 * _LANES
+
+
 def largest(x: Tensor, k: int) -> Tensor:
     """Return the places (B, k) int64 of the k largest entries of each row (B, N), in any order, k at most N."""
-    if x.device.type != "cpu" or k > _MOST or x.shape[1] < 4 * _LANES or x.dtype not in (torch.float32, torch.float64):
+    if x.device.type != "cpu" or not selects(x.shape[1], k) or x.dtype not in (torch.float32, torch.float64):
         return x.topk(k, dim=1, sorted=False).indices  # (B, k)
     out = np.zeros((len(x), k), np.int64)  # (B, k)
     _largest(x.detach().contiguous().numpy(), k, out)
@@ -24,15 +31,29 @@ def largest(x: Tensor, k: int) -> Tensor:
 @njit(cache=True, nogil=True)
 def _largest(x, k, out):  # type: ignore[no-untyped-def]
     maxima = np.empty(_LANES, x.dtype)  # (lanes,)
-    place = np.empty(x.shape[1], np.int64)  # (N,)
+    place = np.empty(x.shape[1] + 1, np.int64)  # (N + 1,)
     for b in range(len(x)):
-        row = x[b]
-        bound = _kth_of_lanes(row, k, maxima)
-        n = 0
-        for j in range(len(row)):  # no branch: it would be guessed wrong too often
-            place[n] = j
-            n += row[j] >= bound
-        _keep_largest(row, place[:n], out[b])
+        places_of_largest(x[b], k, maxima, place, out[b])
+
+
+@njit(cache=True, nogil=True)
+def places_of_largest(row, k, maxima, place, out):  # type: ignore[no-untyped-def]
+    """Write the places of the k largest entries of a row (N,) into `out` (k,), in any order.
+
+    `maxima` (lanes,) and `place` (N + 1,) are for its own use; what is in `out` stays for entries that are NaN.
+    """
+    bound = _kth_of_lanes(row, k, maxima)
+    n, whole = 0, len(row) - len(row) % CHUNK
+    for at in range(0, whole, CHUNK):
+        found = at_least(row, at, bound)
+        while found != 0:
+            place[n] = at + lowest(found)
+            found &= found - np.uint64(1)
+            n += 1
+    for j in range(whole, len(row)):
+        place[n] = j
+        n += row[j] >= bound
+    _keep_largest(row, place[:n], out)
 
 
 @njit(cache=True, nogil=True)
@@ -45,11 +66,8 @@ def _kth_of_lanes(row, k, maxima):  # type: ignore[no-untyped-def]
             v = row[first + lane]
             maxima[lane] = v if v > maxima[lane] else maxima[lane]
     kth = np.inf
-    for lane in range(_LANES):  # counting is vector instructions, sorting is not
-        larger = np.int32(0)
-        for other in range(_LANES):
-            larger += np.int32(maxima[other] > maxima[lane])
-        if larger < k and maxima[lane] < kth:
+    for lane in range(_LANES):  # fewer than k are larger than the k-th largest
+        if maxima[lane] < kth and count(larger(maxima, 0, maxima[lane])) < k:
             kth = maxima[lane]
     return kth
 

@@ -10,7 +10,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from rankbench.device import uses_triton
-from rankbench.parallel import over_rows
+from rankbench.parallel import over_blocks
+
+_BLOCK = 2**18
+"""Numbers that one thread works on at once: it costs less than to share them out."""
 
 EPSILON = 1e-12
 """Least norm to divide by: the vectors of smaller ones stay shorter than 1."""
@@ -35,7 +38,8 @@ class _Unit(torch.autograd.Function):
         if vec.device.type != "cpu":
             return _normalised_by_triton(ctx, vec)  # (n, d)
         out, inverse = torch.empty_like(vec), vec.new_empty(len(vec))  # (n, d), (n,)
-        over_rows(_normalise, len(vec), vec.numpy(), out.numpy(), inverse.numpy())
+        arrays = (vec.numpy(), out.numpy(), inverse.numpy())
+        over_blocks(lambda start, stop: _normalise(start, stop, *arrays), len(vec), _rows(vec))
         ctx.save_for_backward(out, inverse)
         return out  # (n, d)
 
@@ -49,8 +53,13 @@ class _Unit(torch.autograd.Function):
 
             return triton_unit.gradient(vec, inverse, grad)  # (n, d)
         out = torch.empty_like(grad)  # (n, d)
-        over_rows(_gradient, len(vec), vec.detach().numpy(), inverse.numpy(), grad.numpy(), out.numpy())
+        arrays = (vec.detach().numpy(), inverse.numpy(), grad.numpy(), out.numpy())
+        over_blocks(lambda start, stop: _gradient(start, stop, *arrays), len(vec), _rows(vec))
         return out
+
+
+def _rows(vec: Tensor) -> int:
+    return max(1, _BLOCK // max(vec.shape[1], 1))
 
 
 def _normalised_by_triton(ctx: Any, vec: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankbench.evaluation.instructions import CHUNK
 from rankbench.evaluation.selection import FAILED, Bound, Candidates, LeftOut
+from rankbench.instructions import CHUNK
 
 ROUNDING = {16: 1 / 255, 32: 0.0}
 

@@ -1,4 +1,4 @@
-"""What processors can do and what loops in numba do not become: 64 comparisons at once, places of bits, reading ahead.
+"""What processors can do and what loops in numba do not become: 64 comparisons at once, places and counts of bits.
 
 The intrinsics below write the compiler's intermediate code, which it has instructions for on every processor: for 64
 comparisons of numbers of 16 bits it is two where there is AVX-512.
@@ -13,7 +13,6 @@ from numba import extending, njit, types
 from numba.core import cgutils
 
 intrinsic: Any = extending.intrinsic
-item_pointer: Any = cgutils.get_item_pointer
 
 CHUNK = 64
 """Integers compared at once, one bit of the answer each."""
@@ -23,14 +22,21 @@ _LANE = ir.IntType(32)
 
 @intrinsic
 def larger(typing: Any, row: Any, at: Any, least: Any) -> Any:
-    """Return which entries of `row` (width,), a contiguous row of integers, from `at` on are larger, as bits."""
-    return _comparison(row, lambda builder, x, y: builder.icmp_signed(">", x, y))
+    """Return which of the `CHUNK` entries of `row` (width,), a contiguous row, from `at` on are larger, as bits."""
+    signed = "icmp_signed" if isinstance(row.dtype, types.Integer) else "fcmp_ordered"
+    return _comparison(row, lambda builder, x, y: getattr(builder, signed)(">", x, y))
 
 
 @intrinsic
 def smaller_unsigned(typing: Any, row: Any, at: Any, most: Any) -> Any:
-    """Return which entries of `row`, from `at` on, are smaller, all taken for unsigned integers, as bits."""
+    """Return which of integers, from `at` on, are smaller, all taken for unsigned ones, as bits."""
     return _comparison(row, lambda builder, x, y: builder.icmp_unsigned("<", x, y))
+
+
+@intrinsic
+def at_least(typing: Any, row: Any, at: Any, bound: Any) -> Any:
+    """Return which of floats, from `at` on, are as large or larger, as bits."""
+    return _comparison(row, lambda builder, x, y: builder.fcmp_ordered(">=", x, y))
 
 
 def _comparison(row: Any, compare: Any) -> Any:
@@ -59,22 +65,6 @@ def lowest(typing: Any, bits: Any) -> Any:
 def count(typing: Any, bits: Any) -> Any:
     """Return how many bits of an integer are set."""
     return types.int64(types.uint64), lambda context, builder, signature, values: builder.ctpop(values[0])
-
-
-@intrinsic
-def fetch(typing: Any, table: Any, i: Any, k: Any) -> Any:
-    """Bring the cache line of table[i, k] (n, d) into the cache, while other work goes on; any i is harmless."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array = context.make_array(table)(context, builder, values[0])
-        place = item_pointer(context, builder, table, array, values[1:])
-        address, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
-        call = builder.module.declare_intrinsic("llvm.prefetch", [address], kind)
-        builder.call(call, [builder.bitcast(place, address), *(ir.Constant(number, n) for n in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(table, types.intp, types.intp), write
 
 
 @njit(cache=True, nogil=True, inline="always")
