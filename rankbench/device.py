@@ -17,6 +17,8 @@ from rankbench.errors import UserError
 
 GIB = 2**30
 
+TF32 = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
+
 _deterministic = False
 _sharing = 1
 
@@ -51,6 +53,18 @@ def set_deterministic(on: bool) -> None:
 def deterministic() -> bool:
     """Return whether sums must be added up in a fixed order."""
     return _deterministic
+
+
+def rounds_products() -> bool:
+    """Return whether products of float32 matrices on a CUDA device may be computed with fewer bits than float32 has.
+
+    Not unless it was asked for: in the environment, or of torch by a file of the user's, in any of its ways.
+    """
+    try:
+        precise = torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # it was asked for in two ways that torch does not reconcile
+        precise = False
+    return not precise or os.environ.get(TF32) == "1"
 
 
 def uses_triton(device: torch.device) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from rankbench import __version__
-from rankbench.device import device_of, free_memory, in_gib, why_no_triton
+from rankbench.device import TF32, device_of, free_memory, in_gib, why_no_triton
 from rankbench.evaluation.filters import fastest_precision
 from rankbench.parallel import available_threads
 from rankbench.scoring import DENSE_ITEMS_A_NEGATIVE
@@ -27,7 +27,6 @@ SCHEMA = "rankbench.doctor/1"
 PACKAGES = ("torch", "triton", "numba", "numpy", "pyarrow", "polars")
 
 _DRIVER = Path("/proc/driver/nvidia/version")
-_TF32 = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,11 @@ def _problems(without_triton: str, silent: str) -> list[str]:
         found.append(f"Runs cannot be made on CUDA, {silent}. Use --device cpu until it does.")
     elif without_triton:
         found.append(f"Kernels in Triton do not run, so plain torch is used, which is slower: {without_triton}.")
-    if os.environ.get(_TF32):
-        found.append(f"{_TF32} is set: matrix products are rounded to ten bits, and lists may be wrong. Unset it.")
+    if os.environ.get(TF32) == "1":
+        found.append(
+            f"{TF32} is set: matrix products are rounded to ten bits, so numbers differ from those of other machines, "
+            "and lists take longer to prove. Unset it."
+        )
     return found
 
 

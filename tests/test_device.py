@@ -15,6 +15,7 @@ from rankbench.device import (
     free_memory,
     in_gib,
     require_memory,
+    rounds_products,
     set_deterministic,
     share_memory,
 )
@@ -48,6 +49,21 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_of("auto") == device_of("cuda") == CUDA
     assert device_of("cpu") == CPU
+
+
+def test_products_are_rounded_only_if_that_is_asked_for(monkeypatch):
+    monkeypatch.delenv(device.TF32, raising=False)
+    assert not rounds_products()
+    monkeypatch.setenv(device.TF32, "1")
+    assert rounds_products()
+    monkeypatch.delenv(device.TF32)
+
+    def mixed():
+        raise RuntimeError("you have used mix of the legacy and new APIs")
+
+    for asked in (lambda: "high", mixed):
+        monkeypatch.setattr(torch, "get_float32_matmul_precision", asked)
+        assert rounds_products()
 
 
 def test_memory_that_torch_keeps_is_free(two_gib_free):

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from rankbench.data.interactions import Interactions
-from rankbench.device import free_memory
+from rankbench.device import free_memory, rounds_products
 from rankbench.rows_on import Rows, rows_on
 
 _SPARE = 28
@@ -137,7 +137,7 @@ class _Ranker:
     def rank(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """Return the keys (b, K) of the best candidates of users (b,), and for whom they are proven the best (b,)."""
         query = self._users[users]  # (b, d)
-        scores = query @ self._items.t()  # (b, I)
+        scores = _product(query, self._items)  # (b, I)
         scores[self._mask.pairs(users)] = -torch.inf
         scores.nan_to_num_(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
         value, item = scores.topk(self._candidates, dim=1)  # (b, candidates)
@@ -170,13 +170,19 @@ class _Ranker:
         return (query.double()[:, None] * item_vec.double()).sum(dim=2).float()  # (b, n)
 
 
+def _product(query: Tensor, item_vec: Tensor) -> Tensor:
+    return query @ item_vec.t()  # (b, I)
+
+
 def _error(norm: Tensor, largest: Tensor, d: int) -> Tensor:
     r"""Return how far products (b,) of float32 vectors are from exact scores at most, given their norms.
 
-    A float32 sum of d products is wrong by $d 2^{-23}|u||v|$ at most, and the exact score has been rounded, too.
+    A float32 sum of d products is wrong by $d 2^{-23}|u||v|$ at most, and the exact score has been rounded, too. Where
+    torch may round the vectors, to no fewer bits than bfloat16 has, each product is wrong by less than $2^{-6}$ of it.
     """
     size = norm * largest  # (b,)
-    bound = (d + 4) * 2.0**-23 * size + _SUBNORMAL  # (b,)
+    relative = (d + 4) * 2.0**-23 + (2.0**-6 if rounds_products() else 0.0)
+    bound = relative * size + _SUBNORMAL  # (b,)
     return torch.where(size < _LARGEST, bound, torch.inf)  # (b,)
 
 

@@ -15,6 +15,7 @@ from statistics import median
 
 import torch
 
+from rankbench.device import share_memory
 from rankbench.errors import UserError
 from rankbench.parallel import set_threads
 from rankbench.processes import side_by_side
@@ -86,7 +87,7 @@ def measure_jobs(work: Work, threads: int) -> Generator[str, None, Results]:
 
 def _rates(work: Work, n: int, threads: int) -> list[float]:
     """Return the steps a second of n processes together, in each round."""
-    with side_by_side(_train, n, work, threads) as pipes:
+    with side_by_side(_train, n, work, n, threads) as pipes:
         for pipe in pipes.values():
             _told(pipe)  # ready
         rates = []
@@ -108,9 +109,10 @@ def _told(pipe: Connection) -> float:
     return found
 
 
-def _train(work: Work, threads: int, pipe: Connection) -> None:
-    """Be one of the processes: train, and tell the steps a second of each round."""
+def _train(work: Work, n: int, threads: int, pipe: Connection) -> None:
+    """Be one of n processes: train, and tell the steps a second of each round."""
     set_threads(threads)
+    share_memory(n)
     try:
         steps = _Steps(work)
         steps.take(_WARM_STEPS, 0.0)

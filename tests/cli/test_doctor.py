@@ -65,7 +65,7 @@ def test_a_device_that_does_not_answer_is_a_problem(a_gpu, monkeypatch):
 
 def test_rounded_products_are_a_problem(a_gpu, monkeypatch):
     monkeypatch.setenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1")
-    assert "lists may be wrong" in diagnose().problems[0]
+    assert "rounded to ten bits" in diagnose().problems[0]
 
 
 def test_why_there_is_no_gpu(monkeypatch, tmp_path):

@@ -72,6 +72,18 @@ def test_the_size_of_an_exact_pass_changes_nothing(numbers, monkeypatch):
     same_lists(torch.zeros(8, 16), item_vec, random_interactions(0, 8, 270, 10), 100)
 
 
+def test_lists_are_exact_where_torch_rounds_products(monkeypatch):
+    """As a file of the user's may have asked it to: the bound of the error knows."""
+    torch.manual_seed(0)
+    vectors = torch.randn(60, 16), torch.randn(16) + torch.randn(900, 16) / 1000  # scores lie close together
+    mask = random_interactions(0, 60, 900, 10)
+    monkeypatch.setattr(cuda, "_product", lambda query, items: (query.bfloat16() @ items.bfloat16().t()).float())
+    with pytest.raises(AssertionError):
+        same_lists(*vectors, mask, 100)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    same_lists(*vectors, mask, 100)
+
+
 def test_no_users_and_no_items():
     nothing = Interactions.from_pairs(np.empty(0, int), np.empty(0, int), 3, 0)
     assert cuda.top_items(torch.ones(3, 2), torch.ones(0, 2), np.arange(3), nothing, 5).tolist() == [[-1] * 5] * 3
