@@ -123,6 +123,9 @@ def _directions(start, stop, key, normal, out):  # type: ignore[no-untyped-def]
 def _perturb(start, stop, key, normal, epsilon, vec, out):  # type: ignore[no-untyped-def]
     drawn = np.empty(out.shape[1], np.float64)  # (d,)
     for row in range(start, stop):
+        if not vec[row].any():  # as are all that nobody looks at
+            out[row] = 0
+            continue
         scale = epsilon * _draw(key, row, normal, drawn)
         for k in range(len(drawn)):
             out[row, k] = vec[row, k] + np.sign(vec[row, k]) * (drawn[k] * scale)

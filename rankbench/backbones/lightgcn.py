@@ -33,7 +33,7 @@ class LightGCN(Backbone):
         return self._propagated(users=None)
 
     def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return the same vectors, of the users of the batch alone, and no penalty."""
+        """Return the same vectors, right for the users of the batch, and no penalty."""
         return *self._propagated(batch.user), None
 
     def _propagated(self, users: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rankbench.backbones import Backbone, initial, param
+from rankbench.backbones import Backbone, Batch, initial, param
 from rankbench.data.interactions import Interactions
 from rankbench.scoring.unit import unit
 from rankbench.sparse import Graph
@@ -37,9 +37,16 @@ class LightGCNPlusPlus(Backbone):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the vectors after propagation."""
+        return self._propagated(users=None)
+
+    def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same vectors, right for the users of the batch, and no penalty."""
+        return *self._propagated(batch.user), None
+
+    def _propagated(self, users: Tensor | None) -> tuple[Tensor, Tensor]:
         layer = torch.cat([self.user, self.item])  # (U + I, d)
         total = self.gamma * layer  # (U + I, d)
-        for _ in range(self.layers):
-            layer = self.graph.product(unit(layer))  # (U + I, d)
+        for number in range(1, self.layers + 1):
+            layer = self.graph.product(unit(layer), users if number == self.layers else None)  # (U + I, d)
             total = total + layer * ((1 - self.gamma) / self.layers)  # (U + I, d)
-        return total[: self.graph.n_users], total[self.graph.n_users :]
+        return self.graph.parts(total)

@@ -44,20 +44,21 @@ class NGCF(Backbone):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the concatenated layers without dropout: (U, d (L + 1)) and (I, d (L + 1))."""
-        return self._propagated(key=None)
+        return self._propagated(users=None, key=None)
 
     def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return the concatenated layers with dropout, and no penalty."""
-        return *self._propagated(batch.key), None
+        """Return the concatenated layers with dropout, right for the users of the batch, and no penalty."""
+        return *self._propagated(batch.user, batch.key), None
 
-    def _propagated(self, key: Key | None) -> tuple[Tensor, Tensor]:
+    def _propagated(self, users: Tensor | None, key: Key | None) -> tuple[Tensor, Tensor]:
         layer = torch.cat([self.user, self.item])  # (U + I, d)
         every = [layer]
         for number, (of_sum, of_product) in enumerate(zip(self.of_sum, self.of_product, strict=True)):
-            side = self.graph.product(layer)  # (U + I, d)
+            last = number == self.layers - 1
+            side = self.graph.product(layer, users if last else None)  # (U + I, d)
             layer = leaky_relu((side + layer) @ of_sum + (side * layer) @ of_product, 0.2)  # (U + I, d)
             if key is not None and self.dropout:
                 layer = dropped(layer, self.dropout, derived(key, number))  # (U + I, d)
             every.append(unit(layer) if self.norm else layer)
         whole = torch.cat(every, dim=1)  # (U + I, d (L + 1))
-        return whole[: self.graph.n_users], whole[self.graph.n_users :]
+        return self.graph.parts(whole)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rankbench.backbones import Backbone, initial, param
+from rankbench.backbones import Backbone, Batch, initial, param
 from rankbench.data.interactions import Interactions
 from rankbench.sparse import Graph
 
@@ -40,14 +40,22 @@ class SimpleX(Backbone):
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the mixed user vectors and the item table."""
-        if self.gate == 1:
-            return self.user, self.item
-        pooled = self.means.aggregate(self.item) if self.pooling == "mean" else self._attended()  # (U, d)
-        return self.gate * self.user + (1 - self.gate) * pooled @ self.projection.t(), self.item
+        return self._mixed(users=None), self.item
 
-    def _attended(self) -> Tensor:
+    def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the same vectors, right for the users of the batch, and no penalty."""
+        return self._mixed(batch.user), self.item, None
+
+    def _mixed(self, users: Tensor | None) -> Tensor:
+        if self.gate == 1:
+            return self.user
+        attends = self.pooling == "attention"
+        pooled = self._attended(users) if attends else self.means.aggregate(self.item, users)  # (U, d)
+        return self.gate * self.user + (1 - self.gate) * pooled @ self.projection.t()  # (U, d)
+
+    def _attended(self, users: Tensor | None) -> Tensor:
         """Return the items of each user, weighed by their attention (U, d): a ratio of two sums over the graph."""
         logit = torch.tanh(self.item @ self.inner.t() + self.bias) @ self.query.t()  # (I, 1)
         weight = torch.exp(logit - logit.max().detach())  # (I, 1)
-        both = self.means.aggregate(torch.cat([weight * self.item, weight], dim=1))  # (U, d + 1)
+        both = self.means.aggregate(torch.cat([weight * self.item, weight], dim=1), users)  # (U, d + 1)
         return both[:, :-1] / both[:, -1:].clamp_min(torch.finfo(both.dtype).tiny)  # (U, d)

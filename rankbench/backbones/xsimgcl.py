@@ -1,19 +1,14 @@
 """XSimGCL: one noisy propagation, trained on and contrasted with one of its own layers."""
 
-import torch
 from torch import Tensor
 
-from rankbench.backbones import Backbone, Batch, initial, param
-from rankbench.backbones._contrast import contrast
-from rankbench.backbones._noise import perturbed
-from rankbench.data.interactions import Interactions
+from rankbench.backbones import Batch, param
+from rankbench.backbones._noisy_graph import NoisyGraph
 from rankbench.errors import UserError
 from rankbench.params import Value
-from rankbench.sampling.hashing import Key, derived
-from rankbench.sparse import Graph
 
 
-class XSimGCL(Backbone):
+class XSimGCL(NoisyGraph):
     r"""Graph convolution with noise in training; the result is contrasted with one of its own layers.
 
     $$V^{(l)} = A V^{(l-1)} + \Delta^{(l)}, \quad V^{(0)} = E^{(0)}, \quad V = \frac{1}{L} \sum_{l=1}^{L} V^{(l)}$$
@@ -34,46 +29,21 @@ class XSimGCL(Backbone):
     """
 
     paper = "Yu et al., TKDE 2023, arXiv 2209.02544"
-    key_on_device = True
 
-    layers: int = param(3, "propagation steps, L", at_least=1, grid=(2, 3))
     contrast_layer: int = param(1, "layer to contrast with, l*", at_least=1)
-    noise: float = param(0.1, "length of the noise, epsilon", at_least=0, grid=(0.05, 0.1, 0.2))
     tau: float = param(0.1, "temperature of the contrast", above=0)
     weight: float = param(0.2, "weight of the contrast, lambda", at_least=0, grid=(0.05, 0.1, 0.2))
-    form: str = param("paper", "whose noise and batch", choices=("paper", "ir-benchmark"))
 
     def __init__(self, **values: Value) -> None:
-        super().__init__(**values)
+        super().__init__(**values)  # type: ignore[arg-type]  # the values are checked, not typed
         if self.contrast_layer > self.layers:
             raise UserError(
                 f"xsimgcl: contrast_layer = {self.contrast_layer}, but there are {self.layers} layers.",
                 "Give a layer from 1 to that number.",
             )
 
-    def bind(self, train: Interactions, dim: int, init: str, generator: torch.Generator) -> None:
-        """Create the two embedding tables and the graph."""
-        self.user = initial(train.n_users, dim, init, generator)  # (U, d)
-        self.item = initial(train.n_items, dim, init, generator)  # (I, d)
-        self.graph = Graph(train)
-
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """Return the vectors after propagation without noise."""
-        return self.graph.polynomial(self.user, self.item, [0.0] + [1 / self.layers] * self.layers)
-
     def step(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the vectors after propagation with noise, and the contrast with one of its layers."""
-        every = self.noisy_layers(batch.key)  # L times (U + I, d)
+        every = self.noisy_layers(batch.key, batch.user, items=None)  # L times (U + I, d)
         mean = sum(every[1:], every[0]) / self.layers  # (U + I, d)
-        other, U = every[self.contrast_layer - 1], self.graph.n_users  # (U + I, d)
-        term = contrast(mean, other, batch, U, self.tau, distinct=self.form == "paper")  # ()
-        return mean[:U], mean[U:], self.weight * term
-
-    def noisy_layers(self, key: Key) -> list[Tensor]:
-        """Return the layers 1 to L of a noisy propagation, (U + I, d) each."""
-        every = [torch.cat([self.user, self.item])]  # (U + I, d)
-        for number in range(self.layers):
-            signs = "own" if self.form == "paper" else "any"
-            product = self.graph.product(every[-1])  # (U + I, d)
-            every.append(perturbed(product, self.noise, derived(key, number), signs))
-        return every[1:]
+        return *self.graph.parts(mean), self.contrast(mean, every[self.contrast_layer - 1], batch)
