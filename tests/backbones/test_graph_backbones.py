@@ -14,7 +14,6 @@ from rankbench.errors import UserError
 from rankbench.sampling.hashing import derived
 from toy import adjacency
 
-
 SEEN = torch.cat([BATCH.user, torch.arange(N_USERS, len(adjacency(TRAIN)))])
 """What a step looks at: the users of the batch and all items."""
 
