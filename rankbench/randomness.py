@@ -15,7 +15,7 @@ _MASK = (1 << 64) - 1
 
 STREAMS = {
     "init": 1, "shuffle": 2, "negatives": 3, "refresh": 4, "loss": 5, "backbone": 6, "tables": 7, "ties": 8, "fit": 9,
-    "reference": 10, "bootstrap": 11, "trials": 12,
+    "reference": 10, "bootstrap": 11, "trials": 12, "front": 13,
 }  # fmt: skip
 """What a random number is used for; numbers of two streams have nothing to do with each other."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rankbench.report.shift_table import name_of
 from rankbench.report.table import Cell, Column, Table, mark_best, number
@@ -71,18 +71,31 @@ def sides_with_numbers(table: Robustness) -> list[tuple[Leaderboard, list[Line]]
 
 
 def _view(table: Robustness, board: Leaderboard, lines: Sequence[Line], view: GroupView) -> Table:
-    K = table.cut_off
+    K, of_users = table.cut_off, view.grouping.table == "user_groups"
     rows = [
         (
             Cell(line.loss),
             Cell(line.backbone),
-            *map(number, by_group(line, view.grouping, board.test, K, board.query)),
+            *map(number, values := by_group(line, view.grouping, board.test, K, board.query)),
+            *([_gap(values)] if of_users else []),
         )
         for line in lines
     ]
     return Table(
         title=f"{name_of(table)}, test {board.test}: {view.title.format(K=K)}",
-        columns=(Column("loss", number=False), Column("backbone", number=False), *map(Column, view.names)),
+        columns=(
+            Column("loss", number=False),
+            Column("backbone", number=False),
+            *map(Column, view.names),
+            *([Column("gap")] if of_users else []),
+        ),
         rows=mark_best(rows),
         caption=view.caption,
     )
+
+
+def _gap(values: Sequence[float | None]) -> Cell:
+    """Return how much less the group that is served worst has than the one that is served best."""
+    known = [value for value in values if value is not None]
+    gap = max(known) - min(known) if known else None
+    return replace(number(gap), value=None if gap is None else -gap)

@@ -136,10 +136,12 @@ def _of_beats(table: Robustness) -> str:
 def _of_cost(table: Robustness) -> str:
     if not any(pair.on_front is not None for pair in table.pairs):
         return ""
+    drawn = any(pair.front_share is not None for pair in table.pairs)
     return (
         f"On `{PLAIN}`, tail: NDCG of the items that are not among the 20 % most popular; ARP×: popularity of lists "
         "over that of the most popular ones possible; Gini: 0 if all items are recommended alike. Front: no other line "
-        "is as good in all of NDCG on both tests, tail and Gini."
+        "is as good in all of NDCG on both tests, tail and Gini"
+        f"{', and in how many draws of the seeds' if drawn else ''}."
     )
 
 

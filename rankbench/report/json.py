@@ -21,7 +21,8 @@ With `--ood` a list of tables of robustness:
     plain, shifted             the leaderboards of the tests iid and popularity, as above, without `lines`
     shift                      {TEST: {total_variation, kl_nats}}: how far each test is from train; kl null if infinite
     lines                      list, best under shift first and lines without a loss last, of {letter, kept_percent,
-                               on_front, gain_change, control, plain, shifted}: on_front null where not measured;
+                               on_front, front_share, gain_change, control, plain, shifted}: on_front null where not
+                               measured, front_share in how many of the draws of the seeds, null without several;
                                gain_change null or {value, low, high}, the gain under shift less that in distribution,
                                in points of percent; control null where softmax was not re-ranked, else softmax with a
                                penalty on popularity at the ARP of the line (`rankbench.results.control`): {seeds,
@@ -51,9 +52,9 @@ A line:
     tried                      configurations to choose from
     shared_seeds               the seeds that the choice was made on; empty: each configuration was judged by its own
     valid_ndcg@20              mean over the seeds, or null
-    scores                     {METRIC@K: {mean, sd, gain_percent}}: mean is null where undefined, sd with one seed, the
-                               gain over softmax with the same backbone for softmax itself and without it; empty if
-                               diverged
+    scores                     {METRIC@K: {mean, sd, gain_percent, by_seed}}: mean is null where undefined, sd with one
+                               seed, the gain over softmax with the same backbone for softmax itself and without it;
+                               by_seed the values, in the order of seeds; empty if diverged
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def _robustness(table: Robustness) -> dict[str, Any]:
             "letter": letter[pair.line.key],
             "kept_percent": pair.kept,
             "on_front": pair.on_front,
+            "front_share": pair.front_share,
             "gain_change": _change(table, pair),
             "control": _control(table.controls[pair.line.key]) if pair.line.key in table.controls else None,
             "plain": pair.plain and _side(table, pair.plain, table.plain, pair.plain_groups, letter),
@@ -181,7 +183,12 @@ def _line(line: Line) -> dict[str, Any]:
         "shared_seeds": choice.shared_seeds,
         "valid_ndcg@20": choice.valid,
         "scores": {
-            str(metric): {"mean": finite(score.mean), "sd": finite(score.sd), "gain_percent": score.gain}
+            str(metric): {
+                "mean": finite(score.mean),
+                "sd": finite(score.sd),
+                "gain_percent": score.gain,
+                "by_seed": [finite(value) for value in score.by_seed.values()],
+            }
             for metric, score in line.scores.items()
         },
     }

@@ -10,8 +10,9 @@ and go on
     by group    test, by ("items", "activity" or "mainstreamness"), group (0 the head, or the lowest), name, k, measure
                 ("recall", "ndcg" or "contribution"), value; null where undefined
     gamma       test, k, gamma_0, gamma_0.25 and so on (NDCG under that graded shift), slope, slope_low, slope_high
-    pareto      of every configuration train (key=value), chosen (by validation), on_front, and with the first metric M
-                and its cut-off K plain_M, plain_tail_ndcg@K, plain_arp_ratio@K, plain_gini@K, shifted_M
+    pareto      of every configuration train (key=value), chosen (by validation), on_front, front_share (in how many
+                draws of the seeds; null without several), and of the first metric M with its cut-off K plain_M,
+                plain_tail_ndcg@K, plain_arp_ratio@K, plain_gini@K, shifted_M
     arp, ndcg   matched (the metric), configurations, low, high (its range over them), target (that of tuned softmax),
                 arp, plain, plain_gain_percent, shifted, shifted_gain_percent (all at the target); null where it is not
                 reached
@@ -53,7 +54,15 @@ def columns_of_view(view: str, query: Query) -> tuple[str, ...]:
             "group": ("test", "by", "group", "name", "k", "measure", "value"),
             "gamma": ("test", "k", *(f"gamma_{gamma:g}" for gamma in (0, *GAMMAS)), "slope", "slope_low", "slope_high"),
             "pareto": (
-                *("train", "chosen", "on_front", f"plain_{first}", f"plain_tail_ndcg@{K}", f"plain_arp_ratio@{K}"),
+                *(
+                    "train",
+                    "chosen",
+                    "on_front",
+                    "front_share",
+                    f"plain_{first}",
+                    f"plain_tail_ndcg@{K}",
+                    f"plain_arp_ratio@{K}",
+                ),
                 *(f"plain_gini@{K}", f"shifted_{first}"),
             ),
             "arp": swept,
@@ -148,15 +157,15 @@ def _curves(table: Robustness) -> Iterator[Record]:
 
 
 def _front(runs: Sequence[Run], table: Robustness) -> Iterator[Record]:
-    points = points_of(runs, table)
-    front = set(map(id, front_of(points, table)))
-    for point in points:
+    front = front_of(points_of(runs, table), table)
+    for i, point in enumerate(front.points):
         values = values_of(point, table.plain.query.metrics[0], table.cut_off)
         yield {
             **_line(table, point.backbone, point.loss),
             "train": " ".join(f"{key}={show(value)}" for key, value in point.train.items()),
             "chosen": point.chosen,
-            "on_front": id(point) in front,
+            "on_front": bool(front.there[i]),
+            "front_share": front.share(i),
             **{name: finite(value) for name, (_, value) in values.items()},
         }
 

@@ -118,7 +118,8 @@ def _cost(pair: Pair, table: Robustness) -> tuple[Cell, ...]:
     metrics = (Metric("tail_ndcg", K), Metric("arp_ratio", K), Metric("gini", K))
     known = pair.plain.scores if pair.plain else {}
     cells = [replace(score_cell(pair.plain, metric), spread="") if metric in known else Cell() for metric in metrics]
-    return (*cells, Cell(NOTHING if pair.on_front is None else "yes" if pair.on_front else "no"))
+    share = "" if not pair.front_share else f"{100 * pair.front_share:.0f}%"
+    return (*cells, Cell(NOTHING if pair.on_front is None else "yes" if pair.on_front else "no", detail=share))
 
 
 def ranges(chosen: Sequence[str], order: Sequence[str]) -> str:

@@ -2,50 +2,90 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rankbench.report import captions
 from rankbench.report.shift_table import name_of
-from rankbench.report.table import Cell, Column, Table, decimals, mark_best, number, percent
+from rankbench.report.table import NOTHING, Cell, Column, Table, decimals, mark_best, number, percent
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.compare_tests import Metric
 from rankbench.results.leaderboard import PLAIN, SHIFTED
-from rankbench.results.sweep import Matched, Point, front_of, matched, points_of
+from rankbench.results.sweep import Front, Matched, Point, front_of, matched, points_of
+from rankbench.spec import NO_LOSS
 
 _ALL = (
     "Every configuration is measured on the tests here, so nothing is selected: this shows what lies around a choice."
 )
 
 
-def front_table(runs: Sequence[Run], table: Robustness) -> Table:
-    """Return the configurations on the Pareto front."""
-    points = points_of(runs, table)
-    front = front_of(points, table)
+def front_tables(runs: Sequence[Run], table: Robustness) -> tuple[Table, Table]:
+    """Return the configurations on the Pareto front, and what those of each loss cover."""
+    front = front_of(points_of(runs, table), table)
     first, K = table.plain.query.metrics[0], table.cut_off
     rows = [
         (
             Cell(point.loss, detail="chosen" if point.chosen else ""),
             Cell(point.backbone),
             *(_cell(metric, value) for metric, value in values_of(point, first, K).values()),
+            _share(front.share(i)),
         )
-        for point in front
+        for i, point in enumerate(front.points)
+        if front.there[i]
     ]
     columns = (
         Column("loss", number=False),
         Column("backbone", number=False),
         *(Column(title, above=PLAIN) for title in (captions.title_of(first), f"tail@{K}", "ARP×", "Gini")),
         Column(captions.title_of(first), above=SHIFTED),
+        Column("seeds drawn", spare=1),
     )
-    return Table(
-        title=f"{name_of(table)}: the Pareto front of {len(points)} configurations",
+    best = Table(
+        title=f"{name_of(table)}: the Pareto front of {len(front.points)} configurations",
         columns=columns,
         rows=mark_best(rows),
         caption=f"No configuration is as good as one of these in all of NDCG on both tests, tail and Gini. {_ALL} "
-        f"Chosen: by validation `{table.plain.query.select}`.",
-        notes=(_dominated(points, front),),
+        f"Chosen: by validation `{table.plain.query.select}`. Seeds drawn: in how many draws of the seeds, with "
+        "replacement, it is on the front; a dash where no configuration has several.",
     )
+    return best, _covered_table(front, table)
+
+
+def _covered_table(front: Front, table: Robustness) -> Table:
+    rows = [
+        (
+            Cell(one.key[3] if one.key[3] != NO_LOSS.name else NOTHING),
+            Cell(one.backbone),
+            Cell(str(one.configurations)),
+            Cell(str(one.on_front)),
+            _share(one.often),
+            number(one.volume),
+            replace(number(one.alone), value=None),
+        )
+        for one in front.covered()
+    ]
+    return Table(
+        title=f"{name_of(table)}: what the configurations of each loss cover",
+        columns=(
+            Column("loss", number=False),
+            Column("backbone", number=False),
+            Column("configurations", spare=1),
+            Column("on the front"),
+            Column("seeds drawn", spare=2),
+            Column("hypervolume"),
+            Column("alone"),
+        ),
+        rows=mark_best(rows),
+        caption="Hypervolume: what the configurations of a loss dominate in NDCG on both tests, tail NDCG and 1 - "
+        "Gini, each divided by its maximum here; all together "
+        f"{front.volume():.4f}. Alone: what nothing else dominates. Seeds drawn: in how many draws of the seeds any of "
+        "them is on the front. Losses with more configurations cover more.",
+    )
+
+
+def _share(value: float | None) -> Cell:
+    return Cell() if value is None else Cell(f"{100 * value:.0f}%")
 
 
 def values_of(point: Point, first: Metric, K: int) -> dict[str, tuple[Metric, float]]:
@@ -109,11 +149,3 @@ def gains_over(one: Matched, base: Matched | None) -> tuple[float | None, float 
 
 def _cell(metric: Metric, value: float) -> Cell:
     return Cell(decimals(value), value=metric.merit(value))
-
-
-def _dominated(points: Sequence[Point], front: Sequence[Point]) -> str:
-    names = {point.key: f"{point.key[3]} on {point.key[0]}" for point in points}
-    on = Counter(point.key for point in front)
-    tried = Counter(point.key for point in points)
-    shares = [f"{names[key]} {on[key]} of {tried[key]}" for key in sorted(tried, key=lambda key: (-on[key], key))]
-    return f"On the front: {', '.join(shares)}."

@@ -9,7 +9,7 @@ from rankbench.report.by_group import group_tables
 from rankbench.report.graded import curve_table
 from rankbench.report.shift import recall_tables, tables_of
 from rankbench.report.table import Table
-from rankbench.report.trade_off import front_table, matched_table
+from rankbench.report.trade_off import front_tables, matched_table
 from rankbench.results.compare_runs import Run
 from rankbench.results.compare_shift import Robustness
 from rankbench.results.leaderboard import BEYOND_ACCURACY
@@ -32,5 +32,5 @@ def tables_of_view(table: Robustness, view: str, runs: Sequence[Run]) -> tuple[T
     if view in ("pareto", "arp", "ndcg"):
         if not table.one_model or table.plain.numbers < BEYOND_ACCURACY:
             return ()
-        return (front_table(runs, table) if view == "pareto" else matched_table(runs, table, view),)
+        return front_tables(runs, table) if view == "pareto" else (matched_table(runs, table, view),)
     return tables_of(table)

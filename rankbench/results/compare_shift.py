@@ -16,11 +16,11 @@ import numpy as np
 from rankbench.evaluation.metrics import AT
 from rankbench.results.compare import by_protocol, leaderboards, no_validation
 from rankbench.results.compare_runs import Run, setting_of
-from rankbench.results.compare_tests import Group, Metric, group_recall
+from rankbench.results.compare_tests import Group, Metric, Score, group_recall
 from rankbench.results.control import Control, controls_of
 from rankbench.results.evidence import Evidences, evidences
 from rankbench.results.leaderboard import PLAIN, SHIFTED, Key, Leaderboard, Line, Query
-from rankbench.results.pareto import on_front
+from rankbench.results.pareto import memberships, on_front
 
 BESIDE = ("tail_ndcg", "arp_ratio", "gini", "arp")
 """What is read beside the metrics asked for, in distribution: what a gain costs."""
@@ -40,6 +40,7 @@ class Pair:
         kept: the first metric under shift in percent of that in distribution.
         plain_groups, shifted_groups: popularity groups from head to tail on each test; empty without numbers.
         on_front: whether no other line is at least as good in all of `OBJECTIVES`; None where they are not measured.
+        front_share: in how many of the draws of the seeds it is; None where no line has several seeds.
     """
 
     plain: Line | None
@@ -48,6 +49,7 @@ class Pair:
     plain_groups: tuple[Group, ...]
     shifted_groups: tuple[Group, ...]
     on_front: bool | None = None
+    front_share: float | None = None
 
     @property
     def line(self) -> Line:
@@ -157,7 +159,7 @@ def _joined(plain: Leaderboard, shifted: Leaderboard) -> Robustness:
     keys = dict.fromkeys([*shifted_lines, *plain_lines])
     pairs = [_pair(plain_lines.get(key), shifted_lines.get(key), plain, shifted) for key in keys]
     pairs.sort(key=lambda pair: (not pair.line.has_loss, not (pair.shifted and pair.shifted.scores)))  # else by shift
-    return Robustness(plain, shifted, _with_front(pairs, plain), _evidence(plain, shifted))
+    return Robustness(plain, shifted, _with_front(pairs, plain, shifted), _evidence(plain, shifted))
 
 
 def beside(K: int) -> tuple[Metric, ...]:
@@ -165,20 +167,39 @@ def beside(K: int) -> tuple[Metric, ...]:
     return *(Metric(name, K) for name in BESIDE), SHIFT_TV, SHIFT_KL
 
 
-def _with_front(pairs: Sequence[Pair], board: Leaderboard) -> tuple[Pair, ...]:
-    points = np.array([objectives(pair, board) for pair in pairs]).reshape(len(pairs), len(OBJECTIVES))
-    front, known = on_front(points), [not any(map(math.isnan, point)) for point in points.tolist()]
-    return tuple(replace(pair, on_front=bool(front[i]) if known[i] else None) for i, pair in enumerate(pairs))
+def _with_front(pairs: Sequence[Pair], plain: Leaderboard, shifted: Leaderboard) -> tuple[Pair, ...]:
+    first, K = plain.query.metrics[0], plain.query.metrics[0].K or AT
+    sides = [(pair.plain.scores if pair.plain else {}, pair.shifted.scores if pair.shifted else {}) for pair in pairs]
+    points = np.array([objectives(*of, first, K) for of in sides]).reshape(len(pairs), len(OBJECTIVES))
+    front, known = on_front(points), ~np.isnan(points).any(axis=1)
+    drawn = memberships([objectives_by_seed(*of, first, K) for of, there in zip(sides, known, strict=True) if there])
+    shares = iter(drawn.mean(axis=0).tolist() if len(drawn) else [])
+    return tuple(
+        replace(pair, on_front=bool(front[i]), front_share=next(shares, None)) if known[i] else pair
+        for i, pair in enumerate(pairs)
+    )
 
 
-def objectives(pair: Pair, board: Leaderboard) -> tuple[float, ...]:
-    """Return the `OBJECTIVES` of a line, NaN for those that were not measured; the greater the better."""
-    first = board.query.metrics[0]
-    K = first.K or AT
-    plain, shifted = (side.scores if side else {} for side in (pair.plain, pair.shifted))
+def objectives(plain: Mapping[Metric, Score], shifted: Mapping[Metric, Score], first: Metric, K: int) -> list[float]:
+    """Return the `OBJECTIVES` of a line or a configuration, NaN for those that were not measured; greater is better."""
     asked = ((plain, first), (plain, Metric("gini", K)), (plain, Metric("tail_ndcg", K)), (shifted, first))
-    merits = [metric.merit(scores[metric].mean) if metric in scores else None for scores, metric in asked]
-    return tuple(math.nan if merit is None else merit for merit in merits)
+    return [_merit(metric, scores[metric].mean) if metric in scores else math.nan for scores, metric in asked]
+
+
+def objectives_by_seed(
+    plain: Mapping[Metric, Score], shifted: Mapping[Metric, Score], first: Metric, K: int
+) -> dict[int, list[float]]:
+    """Return the `OBJECTIVES` of every seed that both tests have, as `objectives` does of their means."""
+    asked = ((plain, first), (plain, Metric("gini", K)), (plain, Metric("tail_ndcg", K)), (shifted, first))
+    values = [(metric, scores[metric].by_seed) for scores, metric in asked]
+    seeds = sorted(set.intersection(*(set(by_seed) for _, by_seed in values)))
+    return {seed: [_merit(metric, by_seed[seed]) for metric, by_seed in values] for seed in seeds}
+
+
+def _merit(metric: Metric, value: float) -> float:
+    """Return a value as an objective: evenness for the Gini coefficient."""
+    merit = metric.merit(value)
+    return math.nan if merit is None else 1 + merit if metric.name == "gini" else merit
 
 
 def _evidence(plain: Leaderboard, shifted: Leaderboard) -> Evidences | None:

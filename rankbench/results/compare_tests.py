@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import fmean, stdev
 from typing import Any
@@ -54,11 +54,13 @@ class Score:
         sd: the sample standard deviation; None with one seed.
         gain: how much greater the mean is than that of softmax with the same backbone, in percent of the latter; None
             for softmax itself and where there is none.
+        by_seed: the values that the mean is of, by seed.
     """
 
     mean: float
     sd: float | None
     gain: float | None = None
+    by_seed: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def measure(runs: Iterable[Run], metrics: Iterable[Metric], select: str, convent
         if absent := [test for test in tests if test not in one]:
             raise _lacking(run.stored, f"numbers on the test {absent[0]}")
     return {
-        test: Measured({m: _score([one[test].values[m] for one in found]) for m in metrics}, found[-1][test].users)
+        test: Measured(
+            {m: _score({run.seed: one[test].values[m] for run, one in zip(runs, found, strict=True)}) for m in metrics},
+            found[-1][test].users,
+        )
         for test in tests
     }
 
@@ -175,9 +180,11 @@ def _derived(stored: StoredRun, metric: Metric, place: Place, on_test: _OnTest) 
     return DERIVED[metric.name].value(At(stored, place, metric.K, values, users))
 
 
-def _score(values: list[float]) -> Score:
+def _score(by_seed: dict[int, float]) -> Score:
+    values = list(by_seed.values())
     known = all(map(math.isfinite, values))
-    return Score(fmean(values), (stdev(values) if known else math.nan) if len(values) > 1 else None)
+    spread = (stdev(values) if known else math.nan) if len(values) > 1 else None
+    return Score(fmean(values), spread, by_seed=by_seed)
 
 
 @lru_cache(maxsize=16)

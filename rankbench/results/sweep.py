@@ -6,19 +6,33 @@ and a sweep shows what lies around them.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rankbench.params import Value
+from rankbench.rerank import NAME as RERANK
+from rankbench.rerank import named
 from rankbench.results.compare_choice import choose
 from rankbench.results.compare_runs import Configuration, Run
-from rankbench.results.compare_shift import SHIFT_KL, SHIFT_TV, Pair, Robustness, beside
+from rankbench.results.compare_shift import (
+    OBJECTIVES,
+    SHIFT_KL,
+    SHIFT_TV,
+    Pair,
+    Robustness,
+    beside,
+    objectives_by_seed,
+)
 from rankbench.results.compare_tests import Metric, measure
 from rankbench.results.leaderboard import Key, key_of
-from rankbench.results.pareto import on_front
+from rankbench.results.pareto import hypervolume, memberships, on_front
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +45,7 @@ class Point:
         train: the training values.
         plain, shifted: by metric, on the tests in distribution and under shift.
         chosen: whether validation chose it.
+        by_seed: its objectives (`compare_shift.OBJECTIVES`), by seed.
     """
 
     key: Key
@@ -40,6 +55,76 @@ class Point:
     plain: dict[Metric, float]
     shifted: dict[Metric, float]
     chosen: bool
+    by_seed: dict[int, list[float]]
+
+    @property
+    def merits(self) -> list[float]:
+        """Return its objectives, means over the seeds."""
+        return np.mean(list(self.by_seed.values()), axis=0).tolist() if self.by_seed else [math.nan] * len(OBJECTIVES)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What the configurations of a loss on a backbone cover.
+
+    Args:
+        key: the loss and backbone.
+        backbone: its name, with tables and re-ranking behind it.
+        configurations, on_front: how many there are, and how many of them are on the front.
+        often: in how many of the draws of the seeds any of them is; None where no configuration has several seeds.
+        volume: the hypervolume of the objectives, each divided by its maximum over all, that they dominate: 1 at most.
+        alone: how much of that nothing else dominates.
+    """
+
+    key: Key
+    backbone: str
+    configurations: int
+    on_front: int
+    often: float | None
+    volume: float
+    alone: float
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """The points that no other one beats in all of `compare_shift.OBJECTIVES`.
+
+    Args:
+        points: all points.
+        there: (m,) which of them are on the front.
+        drawn: (R, m) which are with the seeds drawn anew; R is 0 where no point has several.
+    """
+
+    points: tuple[Point, ...]
+    there: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
+
+    def share(self, i: int) -> float | None:
+        """Return in how many of the draws a point is on the front."""
+        return float(self.drawn[:, i].mean()) if len(self.drawn) else None
+
+    def scaled(self) -> Floats:
+        """Return the objectives (m, k) of the points, each divided by its maximum over them."""
+        merits = np.array([point.merits for point in self.points]).reshape(len(self.points), len(OBJECTIVES))  # (m, k)
+        top = np.max(merits, axis=0, initial=0.0, where=~np.isnan(merits))  # (k,)
+        scaled: Floats = np.divide(merits, top, out=np.zeros_like(merits), where=top > 0)  # (m, k)
+        return scaled
+
+    def volume(self) -> float:
+        """Return the hypervolume of all points."""
+        return hypervolume(self.scaled())
+
+    def covered(self) -> tuple[Covered, ...]:
+        """Return what the points of each loss cover, those that cover most first."""
+        scaled, whole = self.scaled(), self.volume()
+        found = []
+        for key in dict.fromkeys(point.key for point in self.points):
+            own = np.array([point.key == key for point in self.points])  # (m,)
+            often = float(self.drawn[:, own].any(axis=1).mean()) if len(self.drawn) else None
+            volumes = hypervolume(scaled[own]), whole - hypervolume(scaled[~own])
+            backbone = named(key[0], key[2], RERANK if key[5] else "")
+            found.append(Covered(key, backbone, int(own.sum()), int(self.there[own].sum()), often, *volumes))
+        return tuple(sorted(found, key=lambda one: -one.volume))
 
 
 def points_of(runs: Iterable[Run], table: Robustness) -> tuple[Point, ...]:
@@ -59,24 +144,21 @@ def points_of(runs: Iterable[Run], table: Robustness) -> tuple[Point, ...]:
         if choose(same, query.select).failed:
             continue
         found = measure(same, metrics, query.select, query.convention)
-        plain, shifted = ({m: s.mean for m, s in found[b.test].scores.items()} for b in (board, table.shifted))
+        sides = found[board.test].scores, found[table.shifted.test].scores
+        plain, shifted = ({metric: score.mean for metric, score in scores.items()} for scores in sides)
+        by_seed = objectives_by_seed(*sides, query.metrics[0], table.cut_off)
         labels = same[0].loss_label, same[0].backbone_name
         train = dict(configuration.train)
-        points.append(Point(key, *labels, train, plain, shifted, chosen[key] == configuration))
+        points.append(Point(key, *labels, train, plain, shifted, chosen[key] == configuration, by_seed))
     return tuple(points)
 
 
-def front_of(points: Iterable[Point], table: Robustness) -> tuple[Point, ...]:
-    """Return the points that no other one beats in all of `compare_shift.OBJECTIVES`, best under shift first."""
-    points, first = list(points), table.plain.query.metrics[0]
-    gini, tail = Metric("gini", table.cut_off), Metric("tail_ndcg", table.cut_off)
-    merits = [
-        [m.merit(v[m]) for v, m in ((p.plain, first), (p.plain, gini), (p.plain, tail), (p.shifted, first))]
-        for p in points
-    ]
-    front = on_front(np.array(merits, np.float64).reshape(len(points), 4))
-    kept = [point for point, there in zip(points, front, strict=True) if there]
-    return tuple(sorted(kept, key=lambda point: -(first.merit(point.shifted[first]) or 0.0)))
+def front_of(points: Iterable[Point], table: Robustness) -> Front:
+    """Return which points are on the front; the points best under shift first."""
+    first = table.plain.query.metrics[0]
+    ordered = tuple(sorted(points, key=lambda point: -(first.merit(point.shifted[first]) or 0.0)))
+    merits = np.array([point.merits for point in ordered], np.float64).reshape(len(ordered), len(OBJECTIVES))
+    return Front(ordered, on_front(merits), memberships([point.by_seed for point in ordered]))
 
 
 @dataclass(frozen=True)

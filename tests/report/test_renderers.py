@@ -218,8 +218,10 @@ def test_json_of_leaderboards(board):
         "mean": 0.25,
         "sd": pytest.approx(0.05 * 2**0.5),
         "gain_percent": pytest.approx(25),
+        "by_seed": [0.3, 0.2],
     }
-    assert softmax["scores"]["recall@20"] == {"mean": 0.5, "sd": 0.0, "gain_percent": None}
+    recall = {"mean": 0.5, "sd": 0.0, "gain_percent": None, "by_seed": [0.5, 0.5]}
+    assert softmax["scores"]["recall@20"] == recall
     assert (bpr["status"], bpr["scores"]) == ("diverged", {})
     assert bpr["reason"].startswith("the loss became nan in epoch 3")
 

@@ -59,7 +59,7 @@ def test_groups_of_items_and_users(store):
     assert texts(tables["iid: NDCG@20 of the test items of a popularity group alone"])[0][2:] == ["0.5000"] * 5
     assert texts(tables["popularity: what hits with each popularity group add to NDCG@20"])[0][2:] == ["0.1000"] * 5
     by_user = texts(tables["iid: NDCG@20 by the activity of the user"])
-    assert by_user == [["dsl", "mf", *["0.4500"] * 4], ["softmax", "mf", *["0.2500"] * 4]]
+    assert by_user == [["dsl", "mf", *["0.4500"] * 4, "0.0000"], ["softmax", "mf", *["0.2500"] * 4, "0.0000"]]
     assert len(tables) == 10
 
 
@@ -91,10 +91,29 @@ def sweeps(tmp_path):
 
 
 def test_the_front_of_all_configurations(sweeps):
-    (table,) = view(sweeps, "pareto")
+    table, covered = view(sweeps, "pareto")
     assert [(row[0].text, row[0].detail) for row in table.rows] == [("dsl:tau=0.1", ""), ("dsl:tau=0.2", "chosen")]
     assert "4 configurations" in table.title
-    assert table.notes == ("On the front: dsl on mf 2 of 3, softmax on mf 0 of 1.",)
+    dsl = 0.5 * 0.5 * 1 + 1 * 1 * 0.5 - 0.5 * 0.5 * 0.5  # NDCG, tail NDCG and NDCG under shift, evenness 1
+    softmax = 0.75 * 0.75 * 0.5
+    assert texts(covered) == [
+        ["dsl", "mf", "3", "2", "-", f"{dsl:.4f}", f"{dsl - softmax:.4f}"],
+        ["softmax", "mf", "1", "0", "-", f"{softmax:.4f}", "0.0000"],
+    ]
+    assert f"all together {dsl:.4f}" in covered.caption
+
+
+def test_how_often_a_configuration_is_on_the_front(tmp_path):
+    store = Store(tmp_path / "seeds")
+    for seed, (softmax, dsl) in enumerate(((0.2, 0.3), (0.3, 0.26))):
+        store_run(store, "softmax", seed, protocol="shift", ndcg=softmax)
+        store_run(store, "dsl", seed, protocol="shift", ndcg=dsl)
+    table, covered = view(store, "pareto")  # of 4 draws of two seeds, softmax is ahead where seed 1 is drawn twice
+    assert [(row[0].text, row[-1].text) for row in table.rows] == [("dsl", "75%")]
+    assert {row[0].text: row[4].text for row in covered.rows} == {"dsl": "75%", "softmax": "25%"}
+    (both, *_) = view(store, "")
+    place = [column.title for column in both.columns].index("front")
+    assert [(row[place].text, row[place].detail) for row in both.rows] == [("yes", "75%"), ("no", "25%")]
 
 
 @pytest.mark.parametrize(("by", "range_"), [("arp", "10.00..40.00"), ("ndcg", "0.1000..0.4000")])
