@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rankbench.device import uses_triton
-from rankbench.rowwise.kernels import of_gaps, of_rows
+from rankbench.rowwise.kernels import gradient_of_gaps, of_gaps, of_rows
 
 
 def log_sum_exp(x: Tensor) -> Tensor:
@@ -76,6 +76,8 @@ class _OfGaps(torch.autograd.Function):
         if torch.is_grad_enabled():  # this gradient is to be differentiated itself
             gradient = torch.softmax(_shifted(neg, pos, beta, offset), dim=1) * slope[:, None]  # (B, N)
             return gradient, -gradient.sum(dim=1), None, None
+        if neg.device.type == "cpu":
+            return *_gradient_of_gaps(exponential, weight, slope), None, None
         return exponential * (weight * slope)[:, None], torch.where(weight > 0, -slope, 0), None, None
 
 
@@ -86,6 +88,13 @@ def _of_gaps(neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> t
     arrays = (array_of(neg), array_of(pos), array_of(beta), rows, exponential.numpy(), value.numpy(), weight.numpy())
     of_gaps(*arrays)
     return exponential, value, weight
+
+
+def _gradient_of_gaps(exponential: Tensor, weight: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of negatives (B, N) and positives (B,), in one call: see `array_of`."""
+    of_neg, of_pos = torch.empty_like(exponential), torch.empty_like(weight)  # (B, N), (B,)
+    gradient_of_gaps(*map(array_of, (exponential, weight, slope, of_neg, of_pos)))
+    return of_neg, of_pos
 
 
 def _of_gaps_by_triton(neg: Tensor, pos: Tensor, beta: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,6 +118,10 @@ def _exponentials(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def array_of(tensor: Tensor) -> NDArray[Any]:
-    """Return the numbers of a tensor on the CPU, row after row, without gradients."""
-    array: NDArray[Any] = tensor.detach().contiguous().numpy()
+    """Return the numbers of a tensor on the CPU, row after row, without gradients.
+
+    Every call of torch gives the interpreter away and waits until it gets it back, so none is made without need.
+    """
+    plain = tensor.detach() if tensor.requires_grad else tensor
+    array: NDArray[Any] = (plain if plain.is_contiguous() else plain.contiguous()).numpy()
     return array

@@ -49,6 +49,16 @@ def of_gaps(neg, pos, beta, offset, exponential, value, weight):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
+def gradient_of_gaps(exponential, weight, slope, of_neg, of_pos):  # type: ignore[no-untyped-def]
+    """Write the gradients of negatives (B, N) and positives (B,), given those of the log-sum-exps times beta (B,)."""
+    for b in range(exponential.shape[0]):
+        factor = weight[b] * slope[b]
+        for j in range(exponential.shape[1]):
+            of_neg[b, j] = exponential[b, j] * factor
+        of_pos[b] = -slope[b] if weight[b] > 0 else _ZERO
+
+
+@njit(cache=True, nogil=True)
 def log_sum_exp_of_row(row, exponential, lanes):  # type: ignore[no-untyped-def]
     """Write the exponentials (N,) of a row (N,) and return its log-sum-exp and their weight, as in `of_rows`."""
     shift = _finite_largest(row, lanes)

@@ -4,13 +4,14 @@ The product is cut into fixed blocks, each computed by one thread, so that sums 
 number of threads. A block of scores is gathered from while it is still in the cache.
 """
 
+import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
 from rankbench.parallel import over_blocks
 
-_ROWS = 128
+_ROWS = 256
 _ITEMS = 512
 
 
@@ -74,13 +75,15 @@ def catalogue_gradient(query: Tensor, grad: Tensor) -> Tensor:
 @njit(cache=True, nogil=True)
 def _take(scores, item, out):  # type: ignore[no-untyped-def]
     for b in range(item.shape[0]):
+        row, index = scores[b], item[b]
         for j in range(item.shape[1]):
-            out[b, j] = scores[b, item[b, j]]
+            out[b, j] = row[np.uint32(index[j])]  # a signed index would be asked whether it counts from the end
 
 
 @njit(cache=True, nogil=True)
 def _put(grad, item, out):  # type: ignore[no-untyped-def]
     for b in range(item.shape[0]):
-        out[b, :] = 0
+        row, index = out[b], item[b]
+        row[:] = 0
         for j in range(item.shape[1]):
-            out[b, item[b, j]] += grad[b, j]
+            row[np.uint32(index[j])] += grad[b, j]
