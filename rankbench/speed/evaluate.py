@@ -1,4 +1,7 @@
-"""The part `evaluate`: all metrics at all K for every user, and the lists alone beside the library `implicit`.
+"""The part `evaluate`: every user ranked and measured, and the lists alone beside the library `implicit`.
+
+The subject "accuracy" is what the baselines do: the metrics of accuracy at all K. "evaluation" is what the engine does
+at the end of a run: these and everything beyond accuracy.
 
 Baselines: *published* ranks once for each of four K and measures user by user in Python, *plain* ranks once and
 measures whole arrays, *product* is the matrix product alone on the same threads as the engine. A baseline that would
@@ -19,8 +22,9 @@ from torch.nn.functional import normalize
 
 from rankbench.data.interactions import Interactions, Split
 from rankbench.evaluation.evaluate import evaluate
+from rankbench.evaluation.lists_on_host import ListsOnHost
 from rankbench.evaluation.metrics import KS
-from rankbench.evaluation.ranking import top_items
+from rankbench.evaluation.ranking import hits_of, top_items
 from rankbench.evaluation.scorers import InnerProduct
 from rankbench.speed.clock import Work, by_engine, take_turns, timed, torch_has
 from rankbench.speed.results import Measurement, Results, in_ms
@@ -32,7 +36,7 @@ LONGEST = 1.0
 _TRIED = 512
 """Users that a baseline is tried on, to see how long it takes."""
 
-EVALUATION, LISTS = "evaluation", "top-100"
+ACCURACY, EVALUATION, LISTS = "accuracy", "evaluation", "top-100"
 
 Ranking = Callable[[NDArray[np.int64]], object]
 """What is done with users (n,)."""
@@ -59,7 +63,12 @@ class _Case:
     def engine(self) -> object:
         return evaluate(InnerProduct(self.user_vec, self.item_vec), self.split, "iid")
 
-    def lists(self) -> object:
+    def accuracy(self) -> object:
+        relevant, top = self.split.tests["iid"], self.lists()  # (n, max K)
+        lists = ListsOnHost(self.users, top, hits_of(top, self.users, relevant), self.mask)
+        return lists.accuracy(relevant.user_counts[self.users])
+
+    def lists(self) -> NDArray[np.int32]:
         return top_items(self.user_vec, self.item_vec, self.users, self.mask, max(KS))
 
     def published(self, users: NDArray[np.int64]) -> object:
@@ -76,14 +85,22 @@ def measure_evaluation(split: Split, size: str, dim: int, threads: int, rounds: 
     """Time the evaluation of one test set; yield what is being done, return the results."""
     yield f"{size}: evaluation against published and plain torch"
     case, results = _Case.of(split, dim), Results()
-    works: dict[str, Work] = {"engine": by_engine(case.engine), "product": by_engine(case.product)}
+    works: dict[str, Work] = {
+        ACCURACY: by_engine(case.accuracy),
+        "engine": by_engine(case.engine),
+        "product": by_engine(case.product),
+    }
     notes: dict[str, str] = {}
     for name, ranking in (("published", case.published), ("plain", case.plain)):
         works[name], notes[name] = _bounded(ranking, case.users, threads)
-    for by, timing in take_turns(works, rounds).items():
+    timings = take_turns(works, rounds)
+    results.add(in_ms("evaluate", size, ACCURACY, "engine", threads, timings.pop(ACCURACY)))
+    for by, timing in timings.items():
         results.add(in_ms("evaluate", size, EVALUATION, by, threads, timing, note=notes.get(by, "")))
     for of in ("published", "plain"):
-        results.relate("evaluate", size, EVALUATION, of, "engine")
+        results.add(in_ms("evaluate", size, ACCURACY, of, threads, timings[of], note=notes[of]))
+        for subject in (ACCURACY, EVALUATION):
+            results.relate("evaluate", size, subject, of, "engine")
     results.relate("evaluate", size, EVALUATION, "engine", "product")
     _add_rate(results, size, 2 * len(case.users) * split.n_items * dim, threads)
     yield f"{size}: lists of 100 items"

@@ -4,7 +4,7 @@ A measurement has the fields
 
 - `part`: limits, step, stages, memory, evaluate, sampling, graph, scaling, jobs or data;
 - `size`: S, M or L; empty for the machine; in `data` 25M or 1M;
-- `subject`: what was measured: a loss, "evaluation", "negatives", "propagation", ...;
+- `subject`: what was measured: a loss, "accuracy", "evaluation", "negatives", "propagation", ...;
 - `stage`: the stage of a step, empty for the whole;
 - `by`: who did it: "engine", "one thread" (the engine with one), a baseline (see each part), another loss that had its
   turns in between, in `scaling` what was doubled, "base" if nothing was, or in `jobs` how many there were;

@@ -94,6 +94,7 @@ def test_every_part_measures_what_it_promises(measured):
     assert {("step", DSL, "", "engine"), ("step", DSL, "", "softmax")} <= rows
     assert {("stages", loss, stage, "engine") for loss in ("softmax", DSL) for stage in STAGES} <= rows
     assert {("evaluate", "evaluation", "", by) for by in ("engine", "published", "plain", "product")} <= rows
+    assert {("evaluate", "accuracy", "", by) for by in ("engine", "published", "plain")} <= rows
     for subject in ("step", "epoch"):
         doubled = {("scaling", subject, "", by) for by in ("base", "interactions", "items", "negatives", "dim")}
         assert doubled <= rows
