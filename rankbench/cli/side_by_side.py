@@ -7,7 +7,7 @@ run that it was making; its checkpoint stays.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from rankbench.parallel import available_threads, set_threads
 from rankbench.processes import side_by_side
 from rankbench.results.store import Store
 from rankbench.runner import Event, Failed, Finished, Job, Started, Waiting, run_all
+from rankbench.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -70,44 +71,58 @@ def run_side_by_side(
     Raises:
         UserError: what the user must mend, in any of them; the others are ended.
     """
-    left, at_work = list(range(len(jobs)))[::-1], dict[int, int]()
-    with side_by_side(_work, min(n, len(jobs)), asked, min(n, len(jobs))) as pipes:
+    left, at_work = _groups(jobs), dict[int, list[int]]()
+    n = min(n, len(left))
+    with side_by_side(_work, n, asked, n) as pipes:
         while pipes:
             for pipe in wait(list(pipes.values())):
                 worker = next(number for number, other in pipes.items() if other is pipe)
                 try:
-                    told = pipes[worker].recv()
+                    index, told = pipes[worker].recv()
                 except (EOFError, OSError):
                     del pipes[worker]
-                    if worker in at_work:
+                    if lost := at_work.pop(worker, None):
                         error = UserError("its process was killed.", "The same command goes on from its checkpoint.")
-                        yield worker, Failed(jobs[at_work.pop(worker)], error)
+                        yield worker, Failed(jobs[lost[0]], error)
+                        left += [lost[1:]] if lost[1:] else []
                     continue
                 if told == "ready":
-                    at_work.pop(worker, None)
                     pipes[worker].send(left[-1] if left else None)
                     if left:
-                        at_work[worker] = left.pop()
+                        at_work[worker] = list(left.pop())
                     else:
                         del pipes[worker]
-                else:
-                    yield worker, _unpacked(told, jobs[at_work[worker]], store)
-    for index in left:  # all processes were killed
+                    continue
+                event = _unpacked(told, None if index is None else jobs[index], store)
+                if index is not None:
+                    at_work[worker].remove(index)
+                    if isinstance(event, Started | Waiting):
+                        at_work[worker].insert(0, index)  # what is being made comes first
+                yield worker, event
+    for index in (index for group in left for index in group):  # all processes were killed
         yield 0, Failed(jobs[index], UserError("no process was left to make it."))
+
+
+def _groups(jobs: Sequence[Job]) -> list[list[int]]:
+    """Return the numbers of the jobs, those of one training together, the first one last: one process makes them."""
+    groups: dict[RunSpec, list[int]] = {}
+    for index, job in enumerate(jobs):
+        groups.setdefault(replace(job.spec, rerank=""), []).append(index)
+    return list(groups.values())[::-1]
 
 
 def _work(asked: Asked, n: int, pipe: Connection) -> None:
     """Be one of n processes: make the runs whose numbers come through the pipe."""
-    device, store, jobs = asked.settle(n), Store(asked.runs), asked.plan()
-    pipe.send("ready")
-    while (index := pipe.recv()) is not None:
-        try:
-            for event in run_all([jobs[index]], store, device, asked.force, asked.models):
-                pipe.send(_packed(event))
-        except UserError as error:
-            pipe.send((UserError, error.message, error.hint))
-            return
-        pipe.send("ready")
+    try:
+        device, store, jobs = asked.settle(n), Store(asked.runs), asked.plan()
+        pipe.send((None, "ready"))
+        while (group := pipe.recv()) is not None:
+            for event in run_all([jobs[index] for index in group], store, device, asked.force, asked.models):
+                index = next((i for i in group if jobs[i] is getattr(event, "job", None)), None)
+                pipe.send((index, _packed(event)))
+            pipe.send((None, "ready"))
+    except UserError as error:
+        pipe.send((None, (UserError, error.message, error.hint)))
 
 
 def _packed(event: Event) -> Any:
@@ -124,15 +139,15 @@ def _packed(event: Event) -> Any:
     return event
 
 
-def _unpacked(packed: Any, job: Job, store: Store) -> Any:
-    """Return the event of a job that `_packed` was given; raise UserError if it was one."""
+def _unpacked(packed: Any, job: Job | None, store: Store) -> Any:
+    """Return the event that `_packed` was given, of a job if it has one; raise UserError if it was one."""
     match packed:
-        case (kind,):
-            return kind(job)
-        case (kind, cached) if kind is Finished:
-            return Finished(job, store.get(job.spec), cached)
-        case (kind, text) if kind is Failed:
-            return Failed(job, UserError(text))
         case (kind, message, hint) if kind is UserError:
             raise UserError(message, hint)
+        case (kind, cached) if kind is Finished and job is not None:
+            return Finished(job, store.get(job.spec), cached)
+        case (kind, text) if kind is Failed and job is not None:
+            return Failed(job, UserError(text))
+        case (kind,):
+            return kind(job)
     return packed

@@ -42,6 +42,8 @@ class FullSoftmax(ListLoss):
     def forward(self, s: Lists) -> Tensor:
         """Return the summed cross-entropy (B,) of each user's positives, less in proportion to the average number."""
         logit = s.score / self.tau  # (B, I)
+        if logit.device.type != "cpu":
+            return self._summed(logit, s.relevant) / self.mean_positives  # (B,)
         row, item = s.relevant.nonzero(as_tuple=True)  # (pairs,), (pairs,)
         own = logit[row, item]  # (pairs,)
         if self.mask:
@@ -51,3 +53,12 @@ class FullSoftmax(ListLoss):
             each = log_sum_exp(logit)[row] - own  # (pairs,)
         total = logit.new_zeros(len(logit)).index_add(0, row, each)  # (B,)
         return total / self.mean_positives  # (B,)
+
+    def _summed(self, logit: Tensor, relevant: Tensor) -> Tensor:
+        """Return the sums (B,) of `forward` without counting the positives, which a GPU would have to tell the host."""
+        if self.mask:
+            others = log_sum_exp(logit.masked_fill(relevant, -torch.inf))  # (B,)
+            normaliser = torch.logaddexp(others[:, None], logit)  # (B, I)
+        else:
+            normaliser = log_sum_exp(logit)[:, None]  # (B, 1)
+        return torch.where(relevant, normaliser - logit, 0).sum(dim=1)  # (B,)

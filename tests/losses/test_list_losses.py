@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Lists
+from rankbench.losses.full_softmax import FullSoftmax
 from rankbench.losses.lambdaloss import tables
 from toy import random_interactions
 
@@ -144,6 +145,22 @@ def test_items_compete_in_the_multinomial_likelihood_and_do_not_in_the_logistic_
         s = lists(7)
         (grad,) = torch.autograd.grad(loss_of(text)(s).sum(), s.score)
         assert (grad.sum(dim=1).abs() < 1e-12).all() == competes
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_full_softmax_on_a_device_counts_no_positives(mask):
+    loss = FullSoftmax(mask=mask)
+    loss.mean_positives = 2.0
+    logit = torch.randn(6, 30, dtype=torch.float64, requires_grad=True)
+    relevant = torch.rand(6, 30) < 0.2
+    relevant[0] = False
+    relevant[1] = True
+    expected = loss(Lists(logit * loss.tau, relevant, torch.arange(6)))
+    found = loss._summed(logit, relevant) / 2
+    torch.testing.assert_close(found, expected)
+    rows = slice(2, None) if mask else slice(None)  # nothing is left of the denominator where all is relevant
+    grads = [torch.autograd.grad(value[rows].sum(), logit)[0] for value in (found, expected)]
+    torch.testing.assert_close(*grads)
 
 
 def test_full_softmax_is_softmax_with_all_other_items_as_negatives():
