@@ -111,10 +111,12 @@ def _in_order(of_line: dict[tuple[str, str], list[Job]]) -> list[Job]:
 def _say_duration(jobs: list[Job], store: Store, device: torch.device, n: int) -> None:
     """Say on stderr how long it may take, and where the guess comes from."""
     from rankbench.cli.console import notes
+    from rankbench.device import release_memory
     from rankbench.published.duration import SECONDS, guess
     from rankbench.report.stored import duration
 
     found = guess(jobs, store, device)
+    release_memory(device)  # of what was trained to be measured: the runs may be made by other processes
     if not found.missing:
         return
     sources = []
