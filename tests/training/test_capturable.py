@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rankbench.backbones import _contrast, _noise, ngcf, simgcl, xsimgcl
+from rankbench.backbones import _contrast, _noise, _noisy_graph, ngcf
 from rankbench.losses import infonce
 from rankbench.losses.full_softmax import FullSoftmax
 from rankbench.registry import find, names
@@ -68,8 +68,7 @@ def as_on_a_device(monkeypatch):
         WeightedNegatives, "draw", lambda self, key, row, user, pos, N: self.draw_by_torch(key, row, user, N)
     )
     monkeypatch.setattr(_contrast, "once", _contrast.marked_once)
-    for module in (simgcl, xsimgcl):
-        monkeypatch.setattr(module, "perturbed", perturbed_by_torch)
+    monkeypatch.setattr(_noisy_graph, "perturbed", perturbed_by_torch)
     monkeypatch.setattr(ngcf, "dropped", lambda vec, rate, key: vec * _noise.kept_by_torch(vec, rate, key))
     summed = FullSoftmax._summed
     monkeypatch.setattr(FullSoftmax, "forward", lambda self, s: summed(self, s.score / self.tau, s.relevant))
@@ -114,6 +113,11 @@ def test_losses_that_a_gpu_can_capture(loss, as_on_a_device, monkeypatch):
 @pytest.mark.parametrize("backbone", ["mf", "lightgcn", "lightgcn++", "simplex", "simgcl", "xsimgcl", "ngcf"])
 def test_backbones_that_a_gpu_can_capture(backbone, as_on_a_device, monkeypatch):
     assert not needs(monkeypatch, "softmax", backbone)
+
+
+@pytest.mark.parametrize("backbone", ["lightgcn", "lightgcn++", "simplex"])
+def test_a_loss_on_lists_draws_no_positives_that_nobody_looks_at(backbone, as_on_a_device, monkeypatch):
+    assert not needs(monkeypatch, "multinomial", backbone)
 
 
 def test_what_waits_is_noticed():
