@@ -78,7 +78,7 @@ def of_choices(board: Leaderboard) -> str:
             None,
             (
                 _both(board, first),
-                _spread(board.lines, board),
+                _means(board.lines, board),
                 _users(board),
                 _masked(board),
                 _training(board.lines),
@@ -97,7 +97,7 @@ def of_shift_choices(table: Robustness) -> str:
                 f"{first} on the tests `{PLAIN}` and `{SHIFTED}`.",
                 _both(table.plain, first),
                 _of_noise(table),
-                _spread(lines, table.plain),
+                _means(lines, table.plain),
                 _users_of_both(table),
                 _masked(table.plain),
                 _training(lines),
@@ -190,13 +190,24 @@ def _selection(board: Leaderboard) -> str:
 
 def _spread(lines: Iterable[Line], board: Leaderboard) -> str:
     lines = list(lines)
-    first = title_of(board.query.metrics[0])
-    gain = ""
-    if any(score.gain is not None for line in lines for score in line.scores.values()):
-        gain = f"Gain: {first} over {BASELINE} with the same backbone."
-    if any(len(line.choice.seeds) > 1 for line in lines if line.scores):
-        return f"Mean ± sample standard deviation over seeds. {gain}".strip()
-    return gain
+    spread = "Mean ± sample standard deviation over seeds." if _several_seeds(lines) else ""
+    return f"{spread} {_gain(lines, board)}".strip()
+
+
+def _means(lines: Iterable[Line], board: Leaderboard) -> str:
+    """Return what `_spread` does where only means are shown."""
+    lines = list(lines)
+    return f"{'Means over seeds.' if _several_seeds(lines) else ''} {_gain(lines, board)}".strip()
+
+
+def _several_seeds(lines: Iterable[Line]) -> bool:
+    return any(len(line.choice.seeds) > 1 for line in lines if line.scores)
+
+
+def _gain(lines: Iterable[Line], board: Leaderboard) -> str:
+    if all(score.gain is None for line in lines for score in line.scores.values()):
+        return ""
+    return f"Gain: {title_of(board.query.metrics[0])} over {BASELINE} with the same backbone."
 
 
 def _users(board: Leaderboard) -> str:

@@ -9,7 +9,7 @@ from rankbench.report.leaderboard import label_of
 from rankbench.report.shift_table import NOISE, interval_of, name_of, sides_of
 from rankbench.report.table import NOTHING, Cell, Column, Table, decimals, mark_best, number, percent
 from rankbench.results.compare_shift import Pair, Robustness
-from rankbench.results.control import Control, Versus
+from rankbench.results.control import NEAR, Control, Versus
 from rankbench.results.leaderboard import PLAIN, SHIFTED, Line
 from rankbench.results.lookup import command_of
 
@@ -80,7 +80,7 @@ def _side(line: Line | None, versus: Versus | None, table: Robustness) -> tuple[
     own = number(line.scores[metric].mean) if line and line.scores else Cell()
     if versus is None:
         return own, Cell(), Cell()
-    gain = percent(versus.gain, signed=True)
+    gain = replace(percent(versus.gain, signed=True), value=None)
     if versus.contrast:
         gain = replace(gain, detail=interval_of(versus.contrast))
         if versus.contrast.within_noise:
@@ -143,7 +143,10 @@ def _caption(table: Robustness, first: str) -> str:
         "Control: the softmax that validation chose, its scores less λ log popularity, nothing trained again, at the λ "
         f"where its lists on `{PLAIN}` are as popular (ARP×) as those of the line. That reads the lists, and not what "
         "users took of them.",
-        f"Between two λ that were run (here {used}) it is a mixture of both." if used else "",
+        f"Between two λ that were run (here {used}) it is a mixture of both; up to {100 * NEAR:.0f} % beyond them, the "
+        "nearest."
+        if used
+        else "",
         _seeds(table),
         f"Gain: {first} over the control. A line that beats it is more than a discount on popularity.",
         "Lines without a loss stand against the only softmax that was re-ranked." if without_loss else "",

@@ -55,8 +55,9 @@ def loss_cell(line: Line, differing: Iterable[str]) -> Cell:
 def label_of(lines: Iterable[Line], differing: Iterable[str]) -> Cell:
     """Return the loss of a line, both ways where it was chosen twice, differently."""
     cells = [loss_cell(line, differing) for line in lines]
-    details = dict.fromkeys(cell.detail for cell in cells)
-    return Cell(both_ways([cell.text for cell in cells]), detail=" | ".join(filter(None, details)))
+    details = list(dict.fromkeys(cell.detail for cell in cells))
+    detail = " | ".join(one or "default" for one in details) if any(details) else ""
+    return Cell(both_ways([cell.text for cell in cells]), detail=detail)
 
 
 def both_ways(labels: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rankbench.evaluation.metrics import AT
 from rankbench.report import captions
-from rankbench.report.leaderboard import both_ways, budget_cells, label_of, score_cell
+from rankbench.report.leaderboard import both_ways, budget_cells, gain_cell, label_of, score_cell
 from rankbench.report.notes import notes_on, of_budget
 from rankbench.report.table import NOTHING, Cell, Column, Table, mark_best, percent
 from rankbench.results.compare_shift import Pair, Robustness
@@ -99,7 +99,7 @@ def _beaten(line: Line | None, board: Leaderboard, table: Robustness, letter: di
 
 def _gain_cell(line: Line | None, metric: Metric, evidence: Evidence | None) -> Cell:
     """Return the gain over softmax in percent with its interval, marked where it is within noise."""
-    cell = percent(line.scores[metric].gain if line and line.scores else None, signed=True)
+    cell = gain_cell(line, metric)
     contrast = evidence.contrasts.get(line.key) if line and evidence else None
     if contrast is None:
         return cell

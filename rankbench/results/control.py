@@ -29,6 +29,10 @@ from rankbench.results.users_of_lines import OfUsers, has_users, of_users
 Floats = NDArray[np.float64]
 
 
+NEAR = 0.02
+"""How far beyond the range of the penalties an ARP ratio may be, relatively, to have the nearest one as its control."""
+
+
 @dataclass(frozen=True)
 class Versus:
     """A line against its control on one test.
@@ -122,15 +126,16 @@ class _Sweep:
     means: Mapping[str, tuple[float, ...]]
     runs: tuple[tuple[Run, ...], ...]
 
-    def at(self, ratio: float) -> Control:
+    def at(self, asked: float) -> Control:
         """Return where the sweep has an ARP ratio, nothing measured yet."""
         low, high, seeds = self.ratios[0], self.ratios[-1], tuple(run.seed for run in self.runs[0])
-        if not low <= ratio <= high:
-            return Control(seeds, ratio, low, high)
+        if not (1 - NEAR) * low <= asked <= (1 + NEAR) * high:
+            return Control(seeds, asked, low, high)
+        ratio = min(max(asked, low), high)
         i = min(int(np.searchsorted(self.ratios, ratio, side="right")), len(self.ratios) - 1)
         width = self.ratios[i] - self.ratios[i - 1]
         share = (ratio - self.ratios[i - 1]) / width if width else 0.0
-        return Control(seeds, ratio, low, high, (self.strengths[i - 1], self.strengths[i]), share)
+        return Control(seeds, asked, low, high, (self.strengths[i - 1], self.strengths[i]), share)
 
     def places(self, control: Control) -> tuple[int, int]:
         """Return which two of the sweep a control lies between."""

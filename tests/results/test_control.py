@@ -54,6 +54,17 @@ def test_a_control_is_the_mixture_of_two_penalties_with_the_arp_of_the_line(stor
     assert controls["bpr"].by_test is None
 
 
+@pytest.mark.parametrize(("ratio", "between"), [(0.61, (0.0, -0.1)), (0.393, (0.1, 0.0)), (0.62, ()), (0.39, ())])
+def test_a_little_beyond_the_penalties_the_nearest_is_the_control(store, ratio, between):
+    store_run(store, "psl", 0, protocol="shift", ndcg=0.1, arp_ratio=ratio)
+    psl = next(control for key, control in robustness(store).controls.items() if key[3] == "psl")
+    assert psl.between == between
+    assert psl.arp_ratio == ratio
+    if between:
+        nearest = {0.61: "pop:-0.1", 0.393: "pop:0.1"}[ratio]
+        assert psl.by_test["popularity"].mean == pytest.approx(SWEEP[nearest][2])
+
+
 def test_a_sweep_is_over_the_seeds_that_all_penalties_share(store):
     store_run(store, "softmax", 0, protocol="shift", rerank="pop:0.05", arp_ratio=0.45, ndcg=0.16)
     table = robustness(store)
