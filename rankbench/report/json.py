@@ -22,7 +22,7 @@ With `--ood` a list of tables of robustness:
     shift                      {TEST: {total_variation, kl_nats}}: how far each test is from train; kl null if infinite
     lines                      list, best under shift first and lines without a loss last, of {letter, kept_percent,
                                on_front, front_share, gain_change, control, plain, shifted}: on_front null where not
-                               measured, front_share in how many of the draws of the seeds, null without several;
+                               measured, front_share in how many of the draws of the seeds, null with one seed;
                                gain_change null or {value, low, high}, the gain under shift less that in distribution,
                                in points of percent; control null where softmax was not re-ranked, else softmax with a
                                penalty on popularity at the ARP of the line (`rankbench.results.control`): {seeds,

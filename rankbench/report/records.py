@@ -11,7 +11,7 @@ and go on
                 ("recall", "ndcg" or "contribution"), value; null where undefined
     gamma       test, k, gamma_0, gamma_0.25 and so on (NDCG under that graded shift), slope, slope_low, slope_high
     pareto      of every configuration train (key=value), chosen (by validation), on_front, front_share (in how many
-                draws of the seeds; null without several), and of the first metric M with its cut-off K plain_M,
+                draws of the seeds; null with one seed), and of the first metric M with its cut-off K plain_M,
                 plain_tail_ndcg@K, plain_arp_ratio@K, plain_gini@K, shifted_M
     arp, ndcg   matched (the metric), configurations, low, high (its range over them), target (that of tuned softmax),
                 arp, plain, plain_gain_percent, shifted, shifted_gain_percent (all at the target); null where it is not

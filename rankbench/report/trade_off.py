@@ -47,7 +47,7 @@ def front_tables(runs: Sequence[Run], table: Robustness) -> tuple[Table, Table]:
         rows=mark_best(rows),
         caption=f"No configuration is as good as one of these in all of NDCG on both tests, tail and Gini. {_ALL} "
         f"Chosen: by validation `{table.plain.query.select}`. Seeds drawn: in how many draws of the seeds, with "
-        "replacement, it is on the front; a dash where no configuration has several.",
+        "replacement, it is on the front; a dash where it has one seed.",
     )
     return best, _covered_table(front, table)
 

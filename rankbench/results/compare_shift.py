@@ -20,7 +20,7 @@ from rankbench.results.compare_tests import Group, Metric, Score, group_recall
 from rankbench.results.control import Control, controls_of
 from rankbench.results.evidence import Evidences, evidences
 from rankbench.results.leaderboard import PLAIN, SHIFTED, Key, Leaderboard, Line, Query
-from rankbench.results.pareto import memberships, on_front
+from rankbench.results.pareto import memberships, on_front, share_of
 
 BESIDE = ("tail_ndcg", "arp_ratio", "gini", "arp")
 """What is read beside the metrics asked for, in distribution: what a gain costs."""
@@ -40,7 +40,7 @@ class Pair:
         kept: the first metric under shift in percent of that in distribution.
         plain_groups, shifted_groups: popularity groups from head to tail on each test; empty without numbers.
         on_front: whether no other line is at least as good in all of `OBJECTIVES`; None where they are not measured.
-        front_share: in how many of the draws of the seeds it is; None where no line has several seeds.
+        front_share: in how many of the draws of the seeds it is; None where it has not several seeds.
     """
 
     plain: Line | None
@@ -172,10 +172,11 @@ def _with_front(pairs: Sequence[Pair], plain: Leaderboard, shifted: Leaderboard)
     sides = [(pair.plain.scores if pair.plain else {}, pair.shifted.scores if pair.shifted else {}) for pair in pairs]
     points = np.array([objectives(*of, first, K) for of in sides]).reshape(len(pairs), len(OBJECTIVES))
     front, known = on_front(points), ~np.isnan(points).any(axis=1)
-    drawn = memberships([objectives_by_seed(*of, first, K) for of, there in zip(sides, known, strict=True) if there])
-    shares = iter(drawn.mean(axis=0).tolist() if len(drawn) else [])
+    by_seed = [objectives_by_seed(*of, first, K) for of, there in zip(sides, known, strict=True) if there]
+    drawn = memberships(by_seed)
+    shares = iter([share_of(drawn[:, i], seeds) for i, seeds in enumerate(by_seed)])
     return tuple(
-        replace(pair, on_front=bool(front[i]), front_share=next(shares, None)) if known[i] else pair
+        replace(pair, on_front=bool(front[i]), front_share=next(shares)) if known[i] else pair
         for i, pair in enumerate(pairs)
     )
 

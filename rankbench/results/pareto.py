@@ -67,6 +67,11 @@ def memberships(by_seed: Sequence[Mapping[int, Sequence[float]]]) -> NDArray[np.
     return np.stack([on_front(one) for one in means])  # (R, m)
 
 
+def share_of(drawn: NDArray[np.bool_], *by_seed: Mapping[int, Sequence[float]]) -> float | None:
+    """Return in how many of the draws (R,) it was so; None without draws, or where no point has several seeds."""
+    return float(drawn.mean()) if len(drawn) and any(len(point) > 1 for point in by_seed) else None
+
+
 def _draws(n: int) -> NDArray[np.int64]:
     if n**n <= DRAWS:
         return np.stack(np.meshgrid(*[np.arange(n)] * n, indexing="ij"), axis=-1).reshape(-1, n)

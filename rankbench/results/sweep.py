@@ -30,7 +30,7 @@ from rankbench.results.compare_shift import (
 )
 from rankbench.results.compare_tests import Metric, measure
 from rankbench.results.leaderboard import Key, key_of
-from rankbench.results.pareto import hypervolume, memberships, on_front
+from rankbench.results.pareto import hypervolume, memberships, on_front, share_of
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ class Covered:
         key: the loss and backbone.
         backbone: its name, with tables and re-ranking behind it.
         configurations, on_front: how many there are, and how many of them are on the front.
-        often: in how many of the draws of the seeds any of them is; None where no configuration has several seeds.
+        often: in how many of the draws of the seeds any of them is; None where none of them has several seeds.
         volume: the hypervolume of the objectives, each divided by its maximum over all, that they dominate: 1 at most.
         alone: how much of that nothing else dominates.
     """
@@ -101,7 +101,7 @@ class Front:
 
     def share(self, i: int) -> float | None:
         """Return in how many of the draws a point is on the front."""
-        return float(self.drawn[:, i].mean()) if len(self.drawn) else None
+        return share_of(self.drawn[:, i], self.points[i].by_seed)
 
     def scaled(self) -> Floats:
         """Return the objectives (m, k) of the points, each divided by its maximum over them."""
@@ -120,7 +120,8 @@ class Front:
         found = []
         for key in dict.fromkeys(point.key for point in self.points):
             own = np.array([point.key == key for point in self.points])  # (m,)
-            often = float(self.drawn[:, own].any(axis=1).mean()) if len(self.drawn) else None
+            seeds = [point.by_seed for point in self.points if point.key == key]
+            often = share_of(np.any(self.drawn[:, own], axis=1), *seeds)
             volumes = hypervolume(scaled[own]), whole - hypervolume(scaled[~own])
             backbone = named(key[0], key[2], RERANK if key[5] else "")
             found.append(Covered(key, backbone, int(own.sum()), int(self.there[own].sum()), often, *volumes))
