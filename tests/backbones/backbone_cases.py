@@ -24,8 +24,10 @@ VARIANTS = [
     "xsimgcl:form=ir-benchmark,contrast_layer=2",
     "ngcf",
     "ngcf:norm=false,dropout=0,layers=2",
+    "ngcf:node_dropout=0.3",
     "simplex",
     "simplex:pooling=attention,gate=0.2",
+    "simplex:pooling=user-attention",
 ]
 
 

@@ -129,7 +129,7 @@ def test_info_nce_passes_gradcheck_and_is_log_n_for_equal_views():
     assert info_nce(100 * torch.eye(9), torch.eye(9), 0.01).isfinite()
 
 
-@pytest.mark.parametrize("text", ["ngcf:dropout=0", "ngcf:norm=false,layers=2", "ngcf"])
+@pytest.mark.parametrize("text", ["ngcf:dropout=0", "ngcf:norm=false,layers=2", "ngcf", "ngcf:node_dropout=0.4"])
 def test_ngcf_is_its_formula_node_by_node(text):
     backbone = made(text)
     training = backbone.dropout > 0
@@ -142,11 +142,13 @@ def naive_ngcf(backbone: Backbone, training: bool) -> Tensor:
     matrix, layer = adjacency(TRAIN), table(backbone)
     every = [layer]
     for number, (of_sum, of_product) in enumerate(zip(backbone.of_sum, backbone.of_product, strict=True)):
-        rows = []
+        rows, sends = [], torch.ones(len(layer))
+        if training and backbone.node_dropout:
+            sends = dropped(sends[:, None], backbone.node_dropout, derived(BATCH.key, backbone.layers + number))[:, 0]
         for node in range(len(layer)):
             message = layer[node] @ of_sum
             for other in matrix[node].nonzero()[:, 0].tolist():
-                sent = layer[other] @ of_sum + (layer[other] * layer[node]) @ of_product
+                sent = sends[other] * (layer[other] @ of_sum + (layer[other] * layer[node]) @ of_product)
                 message = message + matrix[node, other] * sent
             rows.append(leaky_relu(message, 0.2))
         layer = torch.stack(rows)
@@ -156,22 +158,36 @@ def naive_ngcf(backbone: Backbone, training: bool) -> Tensor:
     return torch.cat(every, dim=1)
 
 
-@pytest.mark.parametrize("text", ["simplex", "simplex:gate=0", "simplex:pooling=attention,gate=0.2"])
+SIMPLEX = ["simplex", "simplex:gate=0", "simplex:pooling=attention,gate=0.2", "simplex:pooling=user-attention"]
+
+
+@pytest.mark.parametrize("text", SIMPLEX)
 def test_simplex_is_its_formula_user_by_user(text):
     backbone = made(text)
     rows = []
     for user in range(N_USERS):
         items = backbone.item[TRAIN.row(user).astype("int64")]
         share = torch.full((len(items),), 1 / len(items), dtype=torch.float64)
-        if backbone.pooling == "attention":
+        if backbone.pooling != "mean":
             hidden = torch.tanh(items @ backbone.inner.t() + backbone.bias)
-            share = torch.softmax((hidden * backbone.query).sum(1), dim=0)
+            query = backbone.query if backbone.pooling == "attention" else backbone.user[user]
+            share = torch.softmax((hidden * query).sum(1), dim=0)
         pooled = (share[:, None] * items).sum(0)
         rows.append(backbone.gate * backbone.user[user] + (1 - backbone.gate) * backbone.projection @ pooled)
     expected = torch.cat([torch.stack(rows), backbone.item])
     if backbone.gate == 0:
         expected = expected + 0 * table(backbone)  # the user table takes no part
     agree(backbone, backbone(), expected)
+
+
+def test_blocked_nodes_send_nothing_in_a_step_and_all_send_in_evaluation():
+    backbone = made("ngcf:node_dropout=0.4,dropout=0,layers=1")
+    sent, layer = backbone._sent(table(backbone), BATCH.key, 0), table(backbone)
+    silent = (sent == 0).all(dim=1)
+    assert 0 < silent.sum() < len(layer)
+    torch.testing.assert_close(sent[~silent], layer[~silent] / 0.6)
+    assert torch.equal(backbone._sent(layer, None, 0), layer)
+    assert all(torch.equal(a, b) for a, b in zip(backbone(), made("ngcf:dropout=0,layers=1")(), strict=True))
 
 
 def test_simplex_with_its_gate_open_is_matrix_factorisation():
