@@ -13,7 +13,7 @@ from rankbench.results.control import NEAR, Control, Versus
 from rankbench.results.leaderboard import PLAIN, SHIFTED, Line
 from rankbench.results.lookup import command_of
 
-_PENALTIES = "pop:-0.02,0.01,0.02,0.05"
+_PENALTIES = "pop:-0.05,-0.02,0.01,0.02,0.05"
 """What to try first where nothing was: for scores that are cosines."""
 
 
