@@ -19,7 +19,7 @@ from rankbench.parallel import over_blocks
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_USERS = 2048
+_USERS = 1024
 """Users that one thread measures at once: what it writes meanwhile stays in the cache."""
 
 
