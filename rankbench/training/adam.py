@@ -40,7 +40,13 @@ class Adam(torch.optim.Adam):
         if closure is not None or any(p.device.type != "cpu" for _, p, _ in trained):
             return super().step(closure)
         updates = [update for found in trained for update in self._updates(*found)]
-        over_blocks(lambda i, _: updates[i](), len(updates), 1)
+        few = sum(p.numel() for _, p, _ in trained) <= _BLOCK  # to share them out would cost more
+
+        def update(start: int, stop: int) -> None:
+            for take in updates[start:stop]:
+                take()
+
+        over_blocks(update, len(updates), max(len(updates), 1) if few else 1)
         return None
 
     def _updates(self, group: dict[str, Any], parameter: Tensor, grad: Tensor) -> list[Callable[[], None]]:
