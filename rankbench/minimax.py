@@ -31,9 +31,15 @@ def ascend(parameter: Tensor, rate: float = 1.0) -> Tensor:
     return out
 
 
+def directed(parameters: Tensor, rates: Tensor, signs: Tensor) -> Tensor:
+    """Return the values of several parameters, each as `descend` does or, where its sign is -1, as `ascend` does."""
+    out: Tensor = _Scaled.apply(parameters, rates, signs)  # type: ignore[no-untyped-call]
+    return out
+
+
 class _Scaled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, parameter: Tensor, rate: float, sign: int) -> Tensor:
+    def forward(ctx: Any, parameter: Tensor, rate: float | Tensor, sign: int | Tensor) -> Tensor:
         ctx.sign = sign
         return parameter * rate
 

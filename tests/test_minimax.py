@@ -1,7 +1,7 @@
 import torch
 from torch.testing import assert_close
 
-from rankbench.minimax import ascend, descend, parameter
+from rankbench.minimax import ascend, descend, directed, parameter
 
 
 def steps(read, rate, n):
@@ -41,3 +41,11 @@ def test_ascending_takes_the_same_value_and_the_opposite_way():
     assert up[0] == down[0] == 1
     assert (up.diff() > 0).all()
     assert (down.diff() < 0).all()
+
+
+def test_several_parameters_each_go_their_way_at_their_rate():
+    stored = torch.tensor([1.0, 2.0], requires_grad=True)
+    values = directed(stored, torch.tensor([0.5, 3.0]), torch.tensor([1.0, -1.0]))
+    assert_close(values, torch.tensor([0.5, 6.0]))
+    values.square().sum().backward()
+    assert_close(stored.grad, torch.tensor([1.0, -12.0]))

@@ -8,12 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankbench.rowwise import (
+    fall_of_power_mean,
     largest,
     log_odds_of_largest,
     log_sum_exp,
     log_sum_exp_of_gaps,
     log_weights,
+    power_mean_of_excess,
+    softplus_and_slope,
     standardise,
+    sum_of_softplus,
 )
 from rankbench.rowwise.exponentials import _exponentials
 
@@ -188,3 +192,69 @@ def test_log_odds_of_the_largest(n, k, offsets, seed):
 def test_places_of_rows_that_are_not_numbers_can_be_gathered():
     place = largest(torch.full((2, 400), torch.nan), 20)
     assert ((place >= 0) & (place < 400)).all()
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@settings(max_examples=10, deadline=None)
+@given(n=st.sampled_from([1, 2, 7, 64, 1000]), scale=st.sampled_from([1e-3, 1.0, 30.0]), seed=st.integers(0, 10**6))
+def test_sum_of_softplus_and_its_gradient(kind, n, scale, seed):
+    g = torch.Generator().manual_seed(seed)
+    x = (torch.stack([ROWS[kind](n, g), ROWS["normal"](n, g)]) * scale).requires_grad_()
+    weight = torch.randn(2, generator=g)
+    wide = x.detach().double().requires_grad_()
+    expected = torch.logaddexp(wide, torch.zeros((), dtype=torch.float64)).sum(dim=1)
+    torch.testing.assert_close(sum_of_softplus(x).double(), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(softplus_and_slope(x)[1].double(), torch.sigmoid(wide), rtol=1e-6, atol=1e-35)
+    (grad,) = torch.autograd.grad(sum_of_softplus(x), x, weight)
+    torch.testing.assert_close(grad.double(), torch.sigmoid(wide) * weight[:, None], rtol=1e-6, atol=1e-35)
+
+
+def test_sum_of_softplus_of_no_numbers():
+    assert sum_of_softplus(torch.tensor([[0.0, torch.nan, 1.0]])).isnan().all()
+    assert sum_of_softplus(torch.tensor([[0.0, torch.inf, 1.0]])).item() == torch.inf
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.sampled_from([1, 2, 7, 64, 1000]),
+    p=st.sampled_from([1.0, 1.007, 1.5, 2.0, 60.0]),
+    weight=st.sampled_from([1.0, 50.0]),
+    least=st.sampled_from([1e-3, 0.1]),
+    seed=st.integers(0, 10**6),
+)
+def test_power_mean_of_excess_and_its_gradients(n, p, weight, least, seed):
+    g = torch.Generator().manual_seed(seed)
+    given_ = [torch.rand(4, n, generator=g) * 2 - 1, torch.rand(4, generator=g) - 0.3]
+    single = [t.requires_grad_() for t in given_]
+    double = [t.detach().double().requires_grad_() for t in given_]
+    x = least + weight * (double[0] - double[1][:, None]).relu()
+    largest = x.detach().amax(dim=1)
+    expected = largest * (x / largest[:, None]).pow(p).mean(dim=1).pow(1 / p)
+    found, factor = power_mean_of_excess(*single, weight, least, p), torch.randn(4, generator=g)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
+    (slope,) = torch.autograd.grad(expected.sum(), double[1], retain_graph=True)
+    for given_to in (single, double):
+        fall = fall_of_power_mean(*given_to, weight, least, p)
+        torch.testing.assert_close(fall.double(), -slope, rtol=1e-4, atol=1e-4)
+    grads = zip(
+        torch.autograd.grad(found, single, factor), torch.autograd.grad(expected, double, factor.double()), strict=True
+    )
+    for a, b in grads:
+        torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-4)
+
+
+def test_power_mean_of_no_numbers_is_none():
+    x = torch.tensor([[0.0, torch.nan, 1.0]])
+    assert power_mean_of_excess(x, torch.zeros(1), 2.0, 0.1, 2.0).isnan().all()
+
+
+@pytest.mark.parametrize("of", [sum_of_softplus, lambda x: power_mean_of_excess(x, x.new_zeros(3), 2.0, 0.1, 1.5)])
+def test_gradients_can_be_differentiated_and_are_those_of_float64(of):
+    x = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradgradcheck(of, x)
+    found = []
+    for t in (x, x.detach().float().requires_grad_()):
+        (once,) = torch.autograd.grad(of(t).sum(), t, create_graph=True)
+        found.append((once, *torch.autograd.grad(once.square().sum(), t)))
+    for wide, single in zip(*found, strict=True):
+        torch.testing.assert_close(single.double(), wide, rtol=1e-4, atol=1e-5)

@@ -8,18 +8,15 @@ import torch
 from torch import Tensor
 
 from rankbench.contract.batches import Batch
+from rankbench.contract.pieces import MANY, cut, divisible, far
 from rankbench.contract.subject import Subject
-from rankbench.contract.verdict import SCORES, Check, Outcome, failed, noted, passed, skipped
+from rankbench.contract.verdict import SCORES, Check, Outcome, failed, noted, passed
 from rankbench.errors import UserError
-from rankbench.losses import ListLoss, Loss
 
 GROUP = "Value"
 ORDER = ("order matters", "order in which they are drawn")
 SHARED = ("share a batch", "shares a batch")
 """Phrases by which a docstring says that a loss is unusual on purpose."""
-
-_MANY = 24
-"""Examples in a batch that is cut, more than there are users: in every part is one whose user is in another."""
 
 _UNUSUAL, _WRONG = 1e-4, 1e-2
 """Relative differences between float32 and float64 that are worth a note, and that are wrong."""
@@ -78,7 +75,7 @@ def repeatable(subject: Subject) -> Outcome:
     if torch.equal(first, second):
         return passed()
     hint = "Random numbers, or a state that eval mode moves? Draw with a torch.Generator seeded with bind's `seed`."
-    return failed("equal values", f"a difference of {_far(first, second):.2g}", hint)
+    return failed("equal values", f"a difference of {far(first, second):.2g}", hint)
 
 
 def order(subject: Subject) -> Outcome:
@@ -86,9 +83,9 @@ def order(subject: Subject) -> Outcome:
     loss, batch = subject.loss(), subject.batch(2)
     shuffle = torch.randperm(batch.neg.shape[1], generator=torch.Generator().manual_seed(0))  # (N,)
     moved = batch.columns(shuffle)
-    difference = _far(subject.value(loss, moved), subject.value(loss, batch))
+    difference = far(subject.value(loss, moved), subject.value(loss, batch))
     grads = subject.gradients(loss, moved)[1], subject.gradients(loss, batch)[1][:, shuffle]  # (B, N), (B, N)
-    if max(difference, _far(*grads)) < 1e-9:
+    if max(difference, far(*grads)) < 1e-9:
         return passed()
     found = f"it does: values differ by {difference:.2g}"
     if subject.says(*ORDER):
@@ -101,9 +98,9 @@ def order(subject: Subject) -> Outcome:
 
 def halves(subject: Subject) -> Outcome:
     """Give a batch half by half."""
-    loss, batch = subject.loss(), subject.batch(5, _MANY)
-    parts = [subject.value(loss, batch.rows(part)) for part in _cut(batch, 1 / 2)]  # (B / 2,) each
-    difference = _far(torch.cat(parts), subject.value(loss, batch))
+    loss, batch = subject.loss(), subject.batch(5, MANY)
+    parts = [subject.value(loss, batch.rows(part)) for part in cut(batch, 1 / 2)]  # (B / 2,) each
+    difference = far(torch.cat(parts), subject.value(loss, batch))
     if difference < 1e-9:
         return passed()
     found = f"it does: values differ by {difference:.2g} in half of the batch"
@@ -114,66 +111,6 @@ def halves(subject: Subject) -> Outcome:
         f"If it is meant, say in the docstring which examples '{SHARED[0]}'."
     )
     return failed("the same values whatever else is in the batch", found, hint)
-
-
-def divisible(subject: Subject) -> Outcome:
-    """Give a batch in pieces as training does, and look for calls that change the next."""
-    loss, batch = subject.loss(), subject.batch(5, _MANY)
-    moves = _moves(subject)
-    difference = max(_far(a, b) for a, b in _whole_and_pieces(subject, loss, batch))
-    if not loss.divisible:
-        alone = difference < 1e-9 and not moves and not any(p.requires_grad for p in loss.parameters())
-        if alone and type(loss).measure is Loss.measure:
-            return noted("not set, though it is true", "Add `divisible = True` to the class: steps get faster.")
-        return skipped("not set, and rightly so")
-    if moves:
-        hint = "Leave out `divisible`: a training that gives the batch in pieces would move the state once a piece."
-        return failed("no state that a call moves", moves, hint)
-    if difference < 1e-9:
-        return passed()
-    hint = "Leave out `divisible`, or give what the whole batch must know in `measure`."
-    return failed("the same from pieces as from the whole batch", f"a difference of {difference:.2g}", hint)
-
-
-def _moves(subject: Subject) -> str:
-    """Return what a training step's call changes, empty if nothing."""
-    loss, batch = subject.loss().train(), subject.batch(5)
-    before = {name: x.clone() for name, x in loss.state_dict().items()}
-    first = subject.value(loss, batch)
-    second = subject.value(loss, batch)
-    changed = [name for name, x in loss.state_dict().items() if not torch.equal(x, before[name])]
-    if changed:
-        return f"`{changed[0]}` changed by forward in training"
-    return "" if torch.equal(first, second) else "another value at the second call"
-
-
-def _whole_and_pieces(subject: Subject, loss: Loss, batch: Batch) -> list[tuple[Tensor, Tensor]]:
-    """Return values and gradients of the whole batch, each with the same from pieces."""
-    pieces = [batch.rows(rows) for rows in _cut(batch, 1 / 3)]
-    values = [loss(given) for given in _measured(loss, batch, pieces)]  # (b,) each
-    found = [(subject.value(loss, batch), torch.cat(values))]
-    if not values[0].requires_grad:
-        return found
-    grads = [
-        torch.autograd.grad(value.sum(), piece.leaves, allow_unused=True, materialize_grads=True)
-        for value, piece in zip(values, pieces, strict=True)
-    ]
-    whole = subject.gradients(loss, batch)
-    return [*found, *zip(whole, (torch.cat(parts) for parts in zip(*grads, strict=True)), strict=True)]
-
-
-def _measured(loss: Loss, batch: Batch, pieces: list[Batch]) -> list[Any]:
-    """Return what a loss is given of each piece, with the measure of the whole batch, as in training."""
-    given = [piece.given(*piece.leaves) for piece in pieces]
-    if isinstance(loss, ListLoss) or type(loss).measure is Loss.measure:
-        return given
-    for one, rows in zip(given, _cut(batch, 1 / 3), strict=True):
-        one.rows = rows
-    with torch.no_grad():
-        measures = [m for m in map(loss.measure, given) if m is not None]
-    for one in given:
-        one.measured = torch.cat(measures) if measures else None
-    return given
 
 
 def precision(subject: Subject) -> Outcome:
@@ -193,17 +130,6 @@ def precision(subject: Subject) -> Outcome:
     if worst > _WRONG:
         return failed("float32 that agrees with float64", found, hint)
     return noted(found, hint) if worst > _UNUSUAL else passed()
-
-
-def _cut(batch: Batch, share: float) -> tuple[slice, slice]:
-    """Return the rows up to a share of a batch, and the others."""
-    place = int(len(batch) * share)
-    return slice(0, place), slice(place, len(batch))
-
-
-def _far(a: Tensor, b: Tensor) -> float:
-    """Return the largest difference, relative to the largest entry if that is above 1."""
-    return float((a - b).detach().abs().max()) / max(1.0, float(b.detach().abs().max()))
 
 
 def _relative(a: Tensor, b: Tensor) -> float:

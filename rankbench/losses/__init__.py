@@ -32,7 +32,7 @@ class Scores:
         neg_item: (B, N) int32, the negative items.
         measure_similarity: computes `similarity` when a loss asks for it.
         log_q: `log_q(item)` gives the log-probability (B, M) of a draw to be each of the items (B, M) of an example.
-        measured: what the loss's `measure` returned for the whole batch, one row an example, when these scores are a
+        measured: what the loss's `settle` returned for the whole batch, one row an example, when these scores are a
             piece of it; None when they are the whole batch and nothing has been measured yet.
         rows: which rows of the batch these scores are.
         kept: what a loss has found out in `measure` and needs again in `forward`; the loss fills it.
@@ -143,16 +143,38 @@ class Loss(Configurable, nn.Module, ABC):
         """Whether a batch may be given in pieces of rows, which is faster.
 
         It may if the loss of an example depends on its own row only, or on other rows through `measure` alone, and if
-        the loss keeps no count of calls. False unless a loss says otherwise, with `divisible = True`.
+        `forward` moves no state but by `settled`. False unless a loss says otherwise, with `divisible = True`.
         """
         return False
 
     def measure(self, s: Scores) -> Tensor | None:
-        """Return what the whole batch must know of each example (B, ...), without gradients; None for nothing.
+        """Return what the whole batch must know of each example (B, ...), which is detached then; None for nothing.
 
-        A divisible loss gets it back for the whole batch as `Scores.measured`.
+        It moves no state. What `forward` goes on with, also with gradients, it may put into `s.kept`.
         """
         return None
+
+    def settle(self, user: Tensor, pos_item: Tensor, measured: Tensor) -> Tensor:
+        """Return what each example is to know of the whole batch (B, ...), in training with the state moved.
+
+        Called once a batch, between `measure` and `forward`. A new state is stored only in training, which is where
+        `self.training and torch.is_grad_enabled()`.
+
+        Args:
+            user: (B,) int64, the user of each example.
+            pos_item: (B,) int64, the positive item.
+            measured: (B, ...), what `measure` returned.
+        """
+        return measured
+
+    def settled(self, s: Scores) -> Tensor:
+        """Return what the examples know of their batch (B, ...); `forward` of a loss that measures asks for it once."""
+        if s.measured is not None:
+            return s.measured[s.rows]  # (B, ...)
+        measured = self.measure(s)
+        if measured is None:
+            raise TypeError(f"{type(self).__name__} measures nothing that could be settled.")
+        return self.settle(s.user, s.pos_item, measured.detach())  # (B, ...)
 
     @abstractmethod
     def forward(self, s: Any) -> Tensor:
@@ -163,7 +185,7 @@ class ListLoss(Loss):
     """A loss on whole lists: its batches are users, and it sees the scores of all items for them.
 
     An epoch is one pass over the users with a train item, `batch_size` of them a step; no negatives are drawn. With
-    `divisible = True` the users of a batch may be given in pieces; `measure` is not asked for.
+    `divisible = True` the users of a batch may be given in pieces; `measure` and `settle` are not asked for.
     """
 
     @abstractmethod

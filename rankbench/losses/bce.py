@@ -8,6 +8,7 @@ from torch.nn.functional import softplus
 
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
+from rankbench.rowwise import sum_of_softplus
 
 
 class BCE(Loss):
@@ -56,7 +57,7 @@ class BCE(Loss):
         """Return the weighted logistic losses (B,) of each positive and its negatives."""
         N = s.neg.shape[1]
         pos = self.positive_weight * softplus(-s.pos)  # (B,)
-        neg = self.negative_weight * softplus(s.neg).sum(dim=1)  # (B,)
+        neg = self.negative_weight * sum_of_softplus(s.neg)  # (B,)
         match self.reduction:
             case "sum":
                 return pos + neg  # (B,)

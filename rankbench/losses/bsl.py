@@ -1,13 +1,12 @@
 """BSL, the bilateral softmax loss, in the three forms that circulate."""
 
-import math
-
 from torch import Tensor
 
+from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
-from rankbench.rowwise import log_sum_exp, log_sum_exp_of_gaps
+from rankbench.rowwise import log_mean_by_group, log_sum_exp_of_gaps
 
 
 class BSL(Loss):
@@ -55,6 +54,10 @@ class BSL(Loss):
         if getattr(self, unread) != self.params[unread].default:
             raise UserError(f"bsl: {unread} has no effect with mode={self.mode}.", self.params[unread].describe())
 
+    def bind(self, train: Interactions, seed: int) -> None:
+        """Note how many users there are."""
+        self.n_users = train.n_users
+
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each row in the chosen form."""
         softmax = log_sum_exp_of_gaps(s.neg, s.pos, 1 / self.tau2)  # (B,)
@@ -70,7 +73,6 @@ class BSL(Loss):
         return self.mode != "user"
 
     def lead_of_user(self, s: Scores) -> Tensor:
-        r"""Return $\tau_1 \log (\mathrm{mean}_{k \in R} e^{(s_k - s_i)/\tau_1})$ (B,), the user's lead on each row."""
-        same = s.user[:, None] == s.user  # (B, B)
-        gap = ((s.pos - s.pos[:, None]) / self.tau1).masked_fill(~same, -math.inf)  # (B, B)
-        return self.tau1 * (log_sum_exp(gap) - same.sum(dim=1, dtype=gap.dtype).log())  # (B,)
+        r"""Return $\tau_1 \log (\mathrm{mean}_{k \in R} e^{s_k/\tau_1}) - s_i$ (B,), the user's lead on each row."""
+        mean = log_mean_by_group(s.pos / self.tau1, s.user, self.n_users)  # (U,)
+        return self.tau1 * mean[s.user] - s.pos  # (B,)

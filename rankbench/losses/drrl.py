@@ -5,6 +5,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
+from rankbench.rowwise import fall_of_power_mean, power_mean_of_excess
 
 
 class DrRL(Loss):
@@ -33,6 +34,7 @@ class DrRL(Loss):
 
     family = "margin"
     paper = "Zhang et al., AAAI 2025, arXiv 2506.15120"
+    divisible = True
 
     power: float = param(1.1, "order of the mean, p", at_least=1, grid=(1.01, 1.1, 1.5, 2.0, 3.0, 5.0))
     weight: float = param(10.0, "weight of what exceeds the margin, w", above=0, grid=(1.0, 5.0, 10.0, 50.0))
@@ -45,30 +47,20 @@ class DrRL(Loss):
         self.user_margin: Tensor
         self.register_buffer("user_margin", torch.full((train.n_users,), self.margin))  # (U,)
 
-    def forward(self, s: Scores) -> Tensor:
-        """Return the loss (B,) of each example at margins that have taken their step; in training, keep these."""
-        margin = self.moved(s)  # (U,)
+    def measure(self, s: Scores) -> Tensor:
+        """Return the slope (B,) of each example for its user's margin."""
+        return 1 - fall_of_power_mean(s.neg, self.user_margin[s.user], self.weight, self.epsilon, self.power)  # (B,)
+
+    def settle(self, user: Tensor, pos_item: Tensor, measured: Tensor) -> Tensor:
+        """Return the margins (B,) after their step; in training, keep them."""
+        slope = measured.new_zeros(len(self.user_margin)).index_add(0, user, measured)  # (U,)
+        margin = self.user_margin - self.margin_step * slope  # (U,)
         if self.training and torch.is_grad_enabled():
             self.user_margin.copy_(margin)
-        own = margin[s.user]  # (B,)
-        excess = (s.neg - own[:, None]).clamp_min(0)  # (B, N)
-        return (1 - s.pos).clamp_min(0) + self.norm(excess) + own  # (B,)
+        return margin[user]  # (B,)
 
-    def norm(self, excess: Tensor) -> Tensor:
-        """Return the power mean (B,) of what exceeds the margin (B, N)."""
-        x = torch.add(self.epsilon * torch.ones_like(excess[:, :1]), excess, alpha=self.weight)  # (B, N)
-        largest = x.detach().amax(dim=1)  # (B,)
-        mean = (x / largest[:, None]).pow(self.power).mean(dim=1)  # (B,) at most 1, whatever the power
-        return largest * mean.pow(1 / self.power)  # (B,)
-
-    @torch.no_grad()
-    def moved(self, s: Scores) -> Tensor:
-        """Return the margins (U,) after their step."""
-        lead = s.neg - self.user_margin[s.user][:, None]  # (B, N)
-        x = self.epsilon + self.weight * lead.clamp_min(0)  # (B, N)
-        x /= x.amax(dim=1, keepdim=True)  # (B, N)
-        power = x.pow(self.power)  # (B, N)
-        pull = (power / x).masked_fill(lead <= 0, 0).mean(dim=1)  # (B,)
-        slope = 1 - self.weight * power.mean(dim=1).pow(1 / self.power - 1) * pull  # (B,)
-        total = slope.new_zeros(len(self.user_margin)).index_add(0, s.user, slope)  # (U,)
-        return self.user_margin - self.margin_step * total  # (U,)
+    def forward(self, s: Scores) -> Tensor:
+        """Return the loss (B,) of each example at the margins after their step."""
+        margin = self.settled(s)  # (B,)
+        norm = power_mean_of_excess(s.neg, margin, self.weight, self.epsilon, self.power)  # (B,)
+        return (1 - s.pos).relu() + norm + margin  # (B,)

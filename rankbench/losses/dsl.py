@@ -71,10 +71,7 @@ class DSL(Loss):
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example."""
         log_kappa = self.log_kappa(s)  # (B, N) or None
-        sharpness = torch.full_like(s.pos, 1 / self.tau)  # (B,)
-        if self.gamma:
-            competition = self.competition_of(s, log_kappa) if s.measured is None else s.measured  # (B,)
-            sharpness = self.sharpness(competition)[s.rows]  # (B,)
+        sharpness = self.settled(s) if self.gamma else torch.full_like(s.pos, 1 / self.tau)  # (B,)
         loss = log_sum_exp_of_gaps(s.neg, s.pos, sharpness, log_kappa)  # (B,)
         loss = softplus(loss) if self.incl else loss  # (B,)
         return loss / (self.tau * sharpness) if self.weight == "dro" else loss  # (B,)
@@ -100,6 +97,10 @@ class DSL(Loss):
     def measure(self, s: Scores) -> Tensor | None:
         """Return the competition (B,) that each example is under: temperatures depend on that of the whole batch."""
         return self.competition_of(s, self.log_kappa(s)) if self.gamma else None  # (B,)
+
+    def settle(self, user: Tensor, pos_item: Tensor, measured: Tensor) -> Tensor:
+        r"""Return $1/\tau_b$ (B,) of the examples of the batch, given their competition."""
+        return self.sharpness(measured)  # (B,)
 
     @torch.no_grad()
     def competition_of(self, s: Scores, log_kappa: Tensor | None) -> Tensor:

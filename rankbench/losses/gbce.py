@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
+from rankbench.rowwise import sum_of_softplus
 
 
 class GBCE(Loss):
@@ -61,4 +62,4 @@ class GBCE(Loss):
         """Return the mean logistic loss (B,) of each positive, so weighed, and its negatives."""
         N = s.neg.shape[1]
         beta = 1 - self.t * (1 - min(N / self.n_others, 1))
-        return (beta * softplus(-s.pos) + softplus(s.neg).sum(dim=1)) / (N + 1)  # (B,)
+        return (beta * softplus(-s.pos) + sum_of_softplus(s.neg)) / (N + 1)  # (B,)

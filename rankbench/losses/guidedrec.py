@@ -11,6 +11,7 @@ from torch.nn.functional import linear, pad, softplus
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
 from rankbench.params import Value
+from rankbench.rowwise import sum_of_softplus
 
 
 class GuidedRec(Loss):
@@ -51,7 +52,7 @@ class GuidedRec(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example."""
-        pointwise = s.neg.shape[1] * softplus(-s.pos) + softplus(s.neg).sum(dim=1)  # (B,)
+        pointwise = s.neg.shape[1] * softplus(-s.pos) + sum_of_softplus(s.neg)  # (B,)
         x = self.listed(s)  # (B, n, 2)
         predicted: Tensor = self.surrogate(x, frozen=True)  # (B,)
         error: Tensor = self.surrogate(x.detach()) - self.dcg(s)  # (B,)
@@ -96,7 +97,7 @@ class Surrogate(nn.Module):
 
         whole = through(self.second, through(self.first, x.flatten(1)))  # (B, 2n)
         z = through(self.item, x)  # (B, n, 2n)
-        match = (z @ z.mean(dim=1)[:, :, None])[:, :, 0]  # (B, n)
+        match = (z * z.mean(dim=1, keepdim=True)).sum(dim=2)  # (B, n)
         joint = through(self.joint, whole * through(self.match, match))  # (B, 8)
         return through(self.last, joint)[:, 0]  # (B,)
 

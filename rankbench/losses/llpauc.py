@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import softplus
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
-from rankbench.minimax import ascend, descend, parameter
+from rankbench.minimax import directed, parameter
 from rankbench.params import Value
+from rankbench.rowwise import softplus_and_slope
 
 SCALARS = {
     "a": (1.0, 0.0, 1.0, 1.0),
@@ -23,6 +25,8 @@ SCALARS = {
     "theta_b": (0.5, 0.0, math.inf, 1.0),
 }
 """The numbers that are learned beside the model: where each starts, its least and largest value, its rate."""
+
+GAMMA = [*SCALARS].index("gamma")
 
 CLIMBERS = ("gamma", "s_pos")
 """Those that climb."""
@@ -74,32 +78,61 @@ class LLPAUC(Loss):
         """Create the scalars (), trained and stored with the model; each is held over its rate."""
         for name, (start, _, _, rate) in SCALARS.items():
             self.register_parameter(name, parameter(torch.tensor(start), rate))
+        self.range: Tensor
+        self.register_buffer("range", torch.tensor([*map(self.range_of, SCALARS)]).T, persistent=False)  # (4, 7)
+
+    def range_of(self, name: str) -> tuple[float, float, float, float]:
+        """Return least and largest value of what is stored of a scalar, its rate, and the sign of its direction."""
+        _, low, high, rate = SCALARS[name]
+        if self.mode == "min-min":
+            return -math.inf if name.startswith("theta") else low / rate, high / rate, rate, 1
+        return low / rate, high / rate, rate, -1 if name in CLIMBERS else 1
+
+    def scalars(self, like: Tensor) -> tuple[Tensor, ...]:
+        """Return the scalars () within their bounds, in the precision of `like`; in training, put them back first."""
+        stored: list[Tensor] = [self.get_parameter(name) for name in SCALARS]  # () each
+        low, high, rate, sign = self.range.to(like)  # (7,) each
+        within = torch.stack(stored).to(like).clamp(low, high)  # (7,)
+        if self.mode == "min-min":
+            a, b = within.detach()[:2]  # () each, of rate 1
+            low = low.clone()  # (7,)
+            low[GAMMA] = torch.maximum(-a, b - 1) / rate[GAMMA]
+            within = within.clamp(min=low)  # (7,)
+        if self.training and torch.is_grad_enabled():
+            for place, value in zip(stored, within.detach(), strict=True):
+                place.data.copy_(value)
+        return directed(within, rate, sign).unbind()
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example; in training, the scalars that left their bounds are put back first."""
-        a, b = self.read("a", s.pos), self.read("b", s.pos)  # () each
-        gamma = self.read("gamma", s.pos, torch.maximum(-a, b - 1).detach() if self.mode == "min-min" else None)  # ()
-        s_pos, s_neg, theta_a, theta_b = (self.read(name, s.pos) for name in ("s_pos", "s_neg", "theta_a", "theta_b"))
-        f_pos, f_neg = torch.sigmoid(s.pos), torch.sigmoid(s.neg)  # (B,), (B, N)
+        a, b, gamma, s_pos, s_neg, theta_a, theta_b = self.scalars(s.pos)  # () each
+        f_pos = torch.sigmoid(s.pos)  # (B,)
         slope = 2 * (1 + gamma)  # ()
         pos = (f_pos - a).square() - slope * f_pos  # (B,)
-        neg = (f_neg - b).square() + slope * f_neg  # (B, N)
-        best = -s_pos - self.smooth(-pos - s_pos) / self.alpha  # (B,)
-        hardest = s_neg + self.smooth(neg - s_neg).mean(dim=1) / self.beta  # (B,)
+        best = -s_pos - softplus(-pos - s_pos, beta=self.kappa) / self.alpha  # (B,)
+        excess: Tensor = _MeanExcess.apply(s.neg, slope - 2 * b, b.square() - s_neg, self.kappa)  # type: ignore[no-untyped-call]
+        hardest = s_neg + excess / self.beta  # (B,)
         return best + hardest - gamma.square() + theta_a * (a + gamma) + theta_b * (gamma + 1 - b)  # (B,)
 
-    def read(self, name: str, like: Tensor, least: Tensor | None = None) -> Tensor:
-        """Return the value () of a scalar within its bounds, or above `least` (), in the precision of `like`."""
-        stored, (_, low, high, rate) = self.get_parameter(name), SCALARS[name]
-        if self.mode == "min-min" and name.startswith("theta"):
-            low = -math.inf
-        lowest = (like.new_full((), low) if least is None else least) / rate  # ()
-        if self.training and torch.is_grad_enabled():
-            stored.data.clamp_(max=high / rate).clamp_(min=lowest.to(stored))
-        within = stored.to(like.dtype).clamp(max=high / rate).clamp(min=lowest)  # ()
-        climbs = name in CLIMBERS and self.mode == "min-max"
-        return (ascend if climbs else descend)(within, rate)  # ()
 
-    def smooth(self, x: Tensor) -> Tensor:
-        """Return a smooth version of the positive part of x, in its shape."""
-        return softplus(x, beta=self.kappa)
+class _MeanExcess(torch.autograd.Function):
+    """The mean (B,) of r(f^2 + linear f + constant) over negatives (B, N), with its gradient in few passes."""
+
+    @staticmethod
+    def forward(ctx: Any, neg: Tensor, linear: Tensor, constant: Tensor, kappa: float) -> Tensor:
+        f = torch.sigmoid(neg)  # (B, N)
+        steep = torch.add(kappa * linear, f, alpha=kappa)  # (B, N)
+        total, slope = softplus_and_slope(torch.addcmul(kappa * constant, f, steep))  # (B,), (B, N)
+        of_linear, of_constant = torch.linalg.vecdot(slope, f), slope.sum(dim=1)  # (B,), (B,)
+        slope *= steep.add_(f, alpha=kappa)  # (B, N)
+        slope *= f.addcmul_(f, f, value=-1)  # (B, N)
+        ctx.save_for_backward(slope, of_linear, of_constant)
+        ctx.kappa = kappa
+        return total / (kappa * neg.shape[1])  # (B,)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        of_neg, of_linear, of_constant = ctx.saved_tensors  # (B, N), (B,), (B,)
+        share = grads[0] / of_neg.shape[1]  # (B,)
+        return of_neg * (share / ctx.kappa)[:, None], of_linear @ share, of_constant @ share, None

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from rankbench.losses import ListLoss, Lists
 from rankbench.params import Value
+from rankbench.rowwise import sum_of_softplus
 
 
 class Logistic(ListLoss):
@@ -34,4 +34,4 @@ class Logistic(ListLoss):
     def forward(self, s: Lists) -> Tensor:
         """Return the negative log-likelihood (B,) of each user's row."""
         own = s.score.masked_fill(~s.relevant, 0).sum(dim=1)  # (B,)
-        return softplus(s.score).sum(dim=1) - own  # (B,)
+        return sum_of_softplus(s.score) - own  # (B,)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rankbench.data.interactions import Interactions
 from rankbench.losses import Loss, Scores, param
-from rankbench.rowwise import log_sum_exp
+from rankbench.rowwise import log_mean_by_group, log_sum_exp
 
 
 class SogCLR(Loss):
@@ -68,11 +68,3 @@ class SogCLR(Loss):
         if keep:
             self.log_average.copy_(torch.where(new.isnan(), old, average))
         return average[user]  # (B,)
-
-
-def log_mean_by_group(x: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Return the logarithm (V,) of the mean of exp(x) over the entries (B,) of each group, NaN for an empty one."""
-    largest = x.new_full((n_groups,), -math.inf).scatter_reduce(0, group, x, "amax")  # (V,)
-    total = x.new_zeros(n_groups).index_add(0, group, (x - largest[group]).exp())  # (V,)
-    count = x.new_zeros(n_groups).index_add(0, group, torch.ones_like(x))  # (V,)
-    return total.log() + largest - count.log()  # (V,)

@@ -55,6 +55,7 @@ class SONG(Loss):
 
     family = "listwise"
     paper = "Qiu et al., ICML 2022, arXiv 2202.12183"
+    divisible = True
 
     k: int = param(0, "the K of NDCG@K; 0: all places", at_least=0)
     gamma0: float = param(
@@ -91,29 +92,61 @@ class SONG(Loss):
             self.register_buffer("threshold", torch.zeros(train.n_users))  # (U,)
             self.register_buffer("curvature", torch.zeros(train.n_users))  # (U,)
 
+    def measure(self, s: Scores) -> Tensor:
+        """Return of each example (B, 1 to 3) g and, for NDCG@K, means over its list that its user's state follows."""
+        s.kept["rank"] = self.rank(s)  # (B,)
+        found = [s.kept["rank"]]
+        if self.k:
+            pos, neg = self.above(s)  # (B,), (B, N)
+            found.append(mean_of_list(pos, neg))
+            if self.version == "theoretical":
+                bends = s.kept["pos_bend"], s.kept["neg_bend"] = bend(pos), bend(neg)  # (B,), (B, N)
+                found.append(SHRINKAGE + mean_of_list(*bends))
+        return torch.stack(found, dim=1)  # (B, 1 to 3)
+
+    def settle(self, user: Tensor, pos_item: Tensor, measured: Tensor) -> Tensor:
+        """Return average, threshold before its step and curvature (B, 1 to 3); in training, keep what has moved."""
+        keep = self.training and torch.is_grad_enabled()
+        g, *of_list = measured.unbind(dim=1)  # (B,) each
+        found = [self.averaged(user, pos_item, g, keep)]
+        if self.k:
+            found.append(self.threshold[user].to(g))
+            if self.version == "theoretical":
+                old, new = self.curvature.to(g)[user], self.mean_of_user(user, of_list[1])  # (B,), (B,)
+                found.append((1 - FIRST_STEPS) * old + FIRST_STEPS * new)
+            if keep:
+                self.move(user, found, of_list[0])
+        return torch.stack(found, dim=1)  # (B, 1 to 3)
+
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example; in training, update averages and thresholds."""
-        keep = self.training and torch.is_grad_enabled()
-        hinge = (s.neg - s.pos[:, None] + self.margin).clamp_min(0).square()  # (B, N)
-        g = (hinge.sum(dim=1) + self.margin**2) / (s.neg.shape[1] + 1)  # (B,)
-        v = self.averaged(s, g.detach(), keep) * self.n_items  # (B,)
-        best = self.best[s.user].to(g)  # (B,)
-        slope = self.n_items * math.log(2) / (v.log1p().square() * (1 + v))  # (B,)
-        if not self.k:
-            return slope * g / best  # (B,)
-        inside = torch.sigmoid(SHARPNESS * (s.pos.detach() - self.threshold[s.user]))  # (B,)
-        loss = inside * slope * g  # (B,)
-        if self.version == "theoretical":
-            change = SHARPNESS * inside * (1 - inside) * (-math.log(2) / v.log1p())  # (B,)
-            loss = loss + change * (s.pos - self.follow(s, keep))  # (B,)
-        if keep:
-            self.move(s)
+        average, *of_user = self.settled(s).unbind(dim=1)  # (B,) each
+        v, best = average * self.n_items, self.best[s.user].to(average)  # (B,), (B,)
+        loss = self.n_items * math.log(2) / (v.log1p().square() * (1 + v)) * s.kept["rank"]  # (B,)
+        if self.k:
+            inside = torch.sigmoid(SHARPNESS * (s.pos.detach() - of_user[0]))  # (B,)
+            loss = inside * loss  # (B,)
+            if self.version == "theoretical":
+                change = SHARPNESS * inside * (1 - inside) * (-math.log(2) / v.log1p())  # (B,)
+                follow = mean_of_list(s.kept["pos_bend"] * s.pos, s.kept["neg_bend"] * s.neg) / of_user[1]  # (B,)
+                loss = loss + change * (s.pos - follow)  # (B,)
         return loss / best  # (B,)
 
+    def rank(self, s: Scores) -> Tensor:
+        """Return g (B,), the smooth rank of each positive over the number of items."""
+        hinge = (s.neg - (s.pos - self.margin)[:, None]).relu()  # (B, N)
+        return (hinge.square().sum(dim=1) + self.margin**2) / (s.neg.shape[1] + 1)  # (B,)
+
     @torch.no_grad()
-    def averaged(self, s: Scores, g: Tensor, keep: bool) -> Tensor:
+    def above(self, s: Scores) -> tuple[Tensor, Tensor]:
+        """Return how far positives (B,) and negatives (B, N) count as above their thresholds, from 0 to 1."""
+        threshold = self.threshold[s.user]  # (B,)
+        pos = torch.sigmoid((s.pos - threshold) / SMOOTHING)  # (B,)
+        return pos, torch.sigmoid((s.neg - threshold[:, None]).div_(SMOOTHING))  # (B,), (B, N)
+
+    def averaged(self, user: Tensor, pos_item: Tensor, g: Tensor, keep: bool) -> Tensor:
         """Return the updated averages (B,) of the pairs and, if asked to, keep them."""
-        pair = s.user * self.n_items + s.pos_item  # (B,)
+        pair = user * self.n_items + pos_item  # (B,)
         place = torch.searchsorted(self.pair, pair).clamp_max(len(self.pair) - 1)  # (B,)
         known = self.pair[place] == pair  # (B,)
         old = torch.where(known, self.average[place], 0).to(g)  # (B,)
@@ -122,34 +155,26 @@ class SONG(Loss):
             self.average[place[known]] = average[known].to(self.average)
         return average
 
-    def above(self, s: Scores) -> tuple[Tensor, Tensor]:
-        """Return how far the positives (B,) and negatives (B, N) count as above their thresholds, from 0 to 1."""
-        threshold = self.threshold[s.user]  # (B,)
-        pos = torch.sigmoid((s.pos.detach() - threshold) / SMOOTHING)  # (B,)
-        return pos, torch.sigmoid((s.neg.detach() - threshold[:, None]) / SMOOTHING)  # (B,), (B, N)
+    def move(self, user: Tensor, found: list[Tensor], count: Tensor) -> None:
+        """Keep the curvatures of the batch's users and take a step with their thresholds."""
+        threshold = found[1]  # (B,)
+        slope = self.k / self.n_items + SHRINKAGE * threshold - self.mean_of_user(user, count)  # (B,)
+        self.threshold[user] = (threshold - self.threshold_step * slope).to(self.threshold)
+        if self.version == "theoretical":
+            self.curvature[user] = found[2].to(self.curvature)
 
-    def follow(self, s: Scores, keep: bool) -> Tensor:
-        """Return what has the gradient (B,) of each row's threshold as it follows the scores of the list."""
-        size = s.neg.shape[1] + 1
-        pos, neg = (x * (1 - x) / SMOOTHING for x in self.above(s))  # (B,), (B, N)
-        mean = SHRINKAGE + (pos + neg.sum(dim=1)) / size  # (B,)
-        old = self.curvature.to(mean)  # (U,)
-        new = (1 - FIRST_STEPS) * old[s.user] + FIRST_STEPS * self.mean_of_user(s, mean)  # (B,)
-        if keep:
-            self.curvature[s.user] = new.to(self.curvature)
-        return (pos * s.pos + (neg * s.neg).sum(dim=1)) / size / new  # (B,)
-
-    @torch.no_grad()
-    def move(self, s: Scores) -> None:
-        """Take a step with the thresholds of the batch's users."""
-        pos, neg = self.above(s)  # (B,), (B, N)
-        threshold = self.threshold[s.user].to(neg)  # (B,)
-        count = (pos + neg.sum(dim=1)) / (neg.shape[1] + 1)  # (B,)
-        slope = self.k / self.n_items + SHRINKAGE * threshold - count  # (B,)
-        self.threshold[s.user] = (threshold - self.threshold_step * self.mean_of_user(s, slope)).to(self.threshold)
-
-    def mean_of_user(self, s: Scores, x: Tensor) -> Tensor:
+    def mean_of_user(self, user: Tensor, x: Tensor) -> Tensor:
         """Return the mean (B,) of x (B,) over the rows of each row's user."""
-        total = x.new_zeros(len(self.best)).index_add(0, s.user, x)  # (U,)
-        rows = torch.bincount(s.user, minlength=len(self.best))  # (U,)
-        return total[s.user] / rows[s.user]  # (B,)
+        total = x.new_zeros(len(self.best)).index_add(0, user, x)  # (U,)
+        rows = torch.bincount(user, minlength=len(self.best))  # (U,)
+        return total[user] / rows[user]  # (B,)
+
+
+def bend(count: Tensor) -> Tensor:
+    """Return the derivative, by the score, of how far it counts as above, in its shape."""
+    return count * (1 - count) / SMOOTHING
+
+
+def mean_of_list(pos: Tensor, neg: Tensor) -> Tensor:
+    """Return the mean (B,) over lists of one positive (B,) and its negatives (B, N)."""
+    return (pos + neg.sum(dim=1)) / (neg.shape[1] + 1)  # (B,)

@@ -14,8 +14,18 @@ _C2, _C3, _C4 = np.float32(0.5), np.float32(0.1666666), np.float32(4.1665795e-2)
 _C5, _C6, _C7 = np.float32(8.3334519e-3), np.float32(1.3981999e-3), np.float32(1.9875691e-4)
 """The exponential of |r| <= log(2) / 2 less 1 + r, by powers of r: a minimax polynomial, exact to the last digit."""
 
+_L0, _L1, _L2, _L3 = np.float32(0.33333331), np.float32(-0.25000823), np.float32(0.20001227), np.float32(-0.16623355)
+_L4, _L5, _L6, _L7 = np.float32(0.14201771), np.float32(-0.13160218), np.float32(0.12761502), np.float32(-0.076343104)
+"""The logarithm of 1 + r less r - r^2 / 2, over r^3, from sqrt(1/2) to sqrt(2): our fit, exact to the last digit."""
+
+_S1, _S2, _S3 = np.float32(-0.4999990165), np.float32(0.333299607), np.float32(-0.2495413125)
+_S4, _S5, _S6 = np.float32(0.1967592686), np.float32(-0.1530555785), np.float32(0.1060359627)
+_S7, _S8, _S9 = np.float32(-0.05695895478), np.float32(0.01985115371), np.float32(-0.003243956715)
+"""The logarithm of 1 + e over e, from 0 to 1: our fit, exact to the last digit."""
+
 _ONE, _ZERO, _LOWEST, _INFINITY = np.float32(1), np.float32(0), np.float32(-87), np.float32(np.inf)
 _EXPONENT_BITS, _EXPONENT_OF_ONE = np.int32(23), np.int32(127 << 23)
+_HALF, _MANTISSA, _BITS_OF_SQRT_HALF = np.float32(0.5), np.int32(2**23 - 1), np.int32(0x3F3504F3)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -65,6 +75,57 @@ def log_sum_exp_of_row(row, exponential, lanes):  # type: ignore[no-untyped-def]
     _exp(row, shift, exponential)
     total = _sum(exponential, lanes)
     return np.log(total) + shift, _ONE / total if total > 0 else _ZERO
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def softened(x, total, slope):  # type: ignore[no-untyped-def]
+    """Write the sums (B,) of log(1 + e^x) over rows (B, N), and their gradient (B, N)."""
+    N = x.shape[1]
+    row, lanes = np.empty(N, np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
+    for b in range(x.shape[0]):
+        v, e = x[b], slope[b]  # (N,), (N,)
+        for j in range(N):
+            row[j] = -abs(v[j])
+        _exp(row, _ZERO, e)
+        for j in range(N):
+            p = (((_S9 * e[j] + _S8) * e[j] + _S7) * e[j] + _S6) * e[j] + _S5
+            p = ((((p * e[j] + _S4) * e[j] + _S3) * e[j] + _S2) * e[j] + _S1) * e[j] + _ONE
+            row[j] = p * e[j]
+        for j in range(N):
+            row[j] += max(v[j], _ZERO)
+        for j in range(N):
+            e[j] = (_ONE if v[j] > _ZERO else e[j]) / (_ONE + e[j])
+        total[b] = _sum(row, lanes)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def powered(x, margin, weight, least, p, mean, gradient):  # type: ignore[no-untyped-def]
+    """Write the power means of order p of least + weight [x - margin]+ over rows, and their gradient.
+
+    Args:
+        x: (B, N) float32.
+        margin: (B,) float32.
+        weight, least, p: float32, positive.
+        mean: (B,) float32, the power means.
+        gradient: (B, N) float32.
+    """
+    N = x.shape[1]
+    above, row, lanes = np.empty(N, np.float32), np.empty(N, np.float32), np.empty(LANES, np.float32)
+    log_n = np.log(np.float32(N))
+    for b in range(x.shape[0]):
+        v, g, m = x[b], gradient[b], margin[b]
+        for j in range(N):
+            above[j] = weight * (v[j] - m if v[j] - m > _ZERO else v[j] * _ZERO) + least  # NaN stays NaN
+        _log(above, row)
+        for j in range(N):
+            row[j] *= p
+        value, share = log_sum_exp_of_row(row, g, lanes)
+        mean[b] = np.exp((value - log_n) / p)
+        scale = share * mean[b] * weight
+        for j in range(N):
+            g[j] *= scale / above[j]
+        for j in range(N):
+            g[j] = g[j] if above[j] > least else _ZERO
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -147,3 +208,14 @@ def _exp(x, shift, out):  # type: ignore[no-untyped-def]
         two_to_n = np.int32((np.float32(rounded).view(np.int32) << _EXPONENT_BITS) + _EXPONENT_OF_ONE).view(np.float32)
         exponential = _ZERO if difference < _LOWEST else (power * r * r + r + _ONE) * two_to_n
         out[j] = _INFINITY if difference == _INFINITY else exponential
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _log(x, out):  # type: ignore[no-untyped-def]
+    """Write log(x) of positive numbers, x = 2^n (1 + r), a vector at a time; NaN stays NaN."""
+    for j in range(len(x)):
+        bits = np.float32(x[j]).view(np.int32) - _BITS_OF_SQRT_HALF
+        n = np.float32(bits >> _EXPONENT_BITS)
+        r = np.int32((bits & _MANTISSA) + _BITS_OF_SQRT_HALF).view(np.float32) - _ONE
+        fit = ((((((_L7 * r + _L6) * r + _L5) * r + _L4) * r + _L3) * r + _L2) * r + _L1) * r + _L0
+        out[j] = n * _LN2_HIGH + (r + (r * r * (fit * r - _HALF) + n * _LN2_LOW)) + (x[j] - x[j])

@@ -166,13 +166,14 @@ class _Batch:
     def measure(self, start: int, stop: int) -> None:
         """Score a piece and take the measure of its examples."""
         piece = self.pieces[start] = self.score(start, stop)
-        with torch.no_grad():
-            self.measures[start] = self.loss.measure(piece)
+        found = self.loss.measure(piece)  # (b, ...) or None
+        self.measures[start] = None if found is None else found.detach()
 
     def put_measures_together(self) -> None:
-        """Make the measures of the whole batch known to every piece."""
-        found = [self.measures[start] for start in sorted(self.measures)]
-        self.measured = torch.cat([m for m in found if m is not None]) if found[0] is not None else None  # (B, ...)
+        """Let the loss settle what it measured of the whole batch, and make it known to every piece."""
+        found = [m for start in sorted(self.measures) if (m := self.measures[start]) is not None]
+        if found:
+            self.measured = self.loss.settle(self.user, self.pos, torch.cat(found))  # (B, ...)
 
     def differentiate(self, start: int, stop: int) -> None:
         """Compute the loss of a piece and its gradients with respect to scores and queries."""

@@ -180,6 +180,35 @@ class DivisibleWithAState(Good):
         return super().forward(s)
 
 
+class Settles(DivisibleWithAState):
+    """The value depends on which examples share a batch."""
+
+    def measure(self, s):
+        return s.neg.mean(dim=1)
+
+    def settle(self, user, pos_item, measured):
+        mean = self.mean + measured.mean()
+        if self.training and torch.is_grad_enabled():
+            self.mean.copy_(mean)
+        return mean.expand(len(user))
+
+    def forward(self, s):
+        return Good.forward(self, s) * (1 + self.settled(s).square())
+
+
+class SettlesAPieceAtATime(Settles):
+    def forward(self, s):
+        s.measured = None
+        return super().forward(s)
+
+
+class MeasuresWithAState(Settles):
+    def measure(self, s):
+        if self.training:
+            self.mean += 1
+        return super().measure(s)
+
+
 class NotSaidToBeDivisible(Good):
     divisible = False
 

@@ -132,7 +132,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     "negatives rise": {"song": "a negative that is below the positive by the margin is not pushed"},
     "equal negatives share alike": {"guidedrec": SURROGATE},
     "order of the negatives": {"guidedrec": "its network reads a list"},
-    "divisible": {"sog": TOGETHER, "song": "it keeps averages", "guidedrec": "its network is trained with the model"},
+    "divisible": {"sog": TOGETHER, "guidedrec": "its network is trained with the model"},
     "halves": {"sog": TOGETHER, THEORETICAL: TOGETHER},
     "published formula": {"sogslatk": "the default weighs both terms, as the paper's loss does and its code does not"},
 }

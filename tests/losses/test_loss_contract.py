@@ -159,7 +159,7 @@ def test_a_divisible_loss_may_be_given_in_pieces(text):
         pieces.append(piece)
     measures = [loss.measure(piece) for piece in pieces]
     for piece in pieces:
-        piece.measured = None if measures[0] is None else torch.cat(measures)
+        piece.measured = None if measures[0] is None else loss.settle(s.user, s.pos_item, torch.cat(measures).detach())
     assert_close(torch.cat([loss(piece) for piece in pieces]), loss(s), rtol=1e-12, atol=1e-12)
 
 

@@ -10,8 +10,9 @@ from torch.testing import assert_close
 
 import naive
 from rankbench.data.interactions import Interactions
-from rankbench.losses.sogclr import SogCLR, log_mean_by_group
+from rankbench.losses.sogclr import SogCLR
 from rankbench.losses.sogslatk import SogSLatK
+from rankbench.rowwise import log_mean_by_group
 from toy import random_interactions
 
 BOTH = ["sogclr:gamma=0.3", "sogslatk:gamma=0.3,tau_weight=0.5", "sogslatk:gamma=0.3,tau_weight=0.5,weight_both=false"]

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,13 @@ from rankbench.losses.advinfonce import AdvInfoNCE
 from rankbench.losses.bc_loss import BCLoss
 from rankbench.losses.bpr import BPR
 from rankbench.losses.bsl import BSL
+from rankbench.losses.drrl import DrRL
 from rankbench.losses.dsl import DSL
 from rankbench.losses.guidedrec import GuidedRec
 from rankbench.losses.llpauc import LLPAUC
 from rankbench.losses.slatk import SLatK
 from rankbench.losses.softmax import Softmax
+from rankbench.losses.song import SONG
 from rankbench.losses.talos import Talos
 from rankbench.parallel import set_threads
 from rankbench.randomness import key, permutation
@@ -101,7 +105,7 @@ def warming_up(loss: BCLoss) -> BCLoss:
 
 
 DIVISIBLE = [Softmax(), DSL(lambda_similarity=0.5), SLatK(), BPR(), BSL(tau1=0.2), LogQ(), warming_up(BCLoss())]
-DIVISIBLE += [Talos(), GuidedRec(), LLPAUC(), AdvInfoNCE()]
+DIVISIBLE += [Talos(), GuidedRec(), LLPAUC(), AdvInfoNCE(), DrRL(), SONG(k=5, version="theoretical")]
 
 
 @pytest.mark.parametrize("loss", DIVISIBLE)
@@ -115,13 +119,15 @@ def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     tables = [torch.randn(rows, 8, dtype=torch.float64, requires_grad=True) for rows in (60, 120)]
     user, pos = torch.randint(0, 60, (40,)), torch.randint(0, 120, (40,))
     neg = sampler.draw(1, torch.arange(40), user, pos, 30)
-    found = []
+    found, before = [], deepcopy(loss.state_dict())
     for divisible in (True, False):
+        loss.load_state_dict(before)
         vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
         loss.zero_grad()
         monkeypatch.setattr(type(loss), "divisible", divisible)
         value = step.backward(loss, *vectors, user, pos, neg, sampler.log_probability)
         found.append([value, *(None if t.grad is None else t.grad.clone() for t in (*tables, *loss.parameters()))])
+        found[-1] += [buffer.clone() for buffer in loss.buffers()]
         for table in tables:
             table.grad = None
     for piecewise, whole in zip(*found, strict=True):

@@ -37,7 +37,8 @@ class NewLoss(Loss):
         gap = (s.neg - s.pos[:, None]) / self.tau  # (B, N)
         return softplus(log_sum_exp(gap))  # (B,) softplus(x) is log(1 + exp(x)), without its overflow
 
-    # A loss may have a state. Without one, delete all that follows; if forward moves it, leave out `divisible`.
+    # A loss may have a state. Without one, delete all that follows; if forward moves it, leave out `divisible`, or move
+    # it once a batch in `settle`, by what `measure` finds in the pieces: their docstrings in rankbench.losses.
     #
     # def bind(self, train: Interactions, seed: int) -> None:
     #     """Create the state, once, before the training; `seed` is for a torch.Generator of your own."""
