@@ -29,8 +29,8 @@ class MAWU(VectorLoss):
     Gowalla, (.8, .6) Yelp; batches of 2,048, learning rate 1e-3, weight decay 1e-6 to 1e-4. The released code averages
     its uniformity over the whole matrix of pairs with half of it and the diagonal set to cosine 0; this is the paper's.
 
-    Paper: Park, Yoon, Kim, Lee. Toward a Better Understanding of Loss Functions for Collaborative Filtering. CIKM 2023,
-    arXiv 2308.06091.
+    Paper: Park, Yoon, Lee, Park, Lee. Toward a Better Understanding of Loss Functions for Collaborative Filtering.
+    CIKM 2023, arXiv 2308.06091.
     """
 
     family = "alignment"

@@ -43,7 +43,7 @@ class Softmax(Loss):
     Published optimum $\tau$ (cosine): .2 Health, .2 Electronic, .1 Gowalla, .05 Book, .1 Movie; under popularity shift
     .1 CD, .1 Yelp2018, .05 Gowalla. The PSL paper halves the cosine and prints half of these values.
 
-    Paper: Wu, Wang, Gao, Chen, Fu, Qiu, He. On the Effectiveness of Sampled Softmax Loss for Item Recommendation.
+    Paper: Wu, Wang, Gao, Chen, Fu, Qiu. On the Effectiveness of Sampled Softmax Loss for Item Recommendation.
     TOIS 2024, arXiv 2201.02327.
 
     Raises:
