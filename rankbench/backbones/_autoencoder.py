@@ -40,8 +40,19 @@ class Autoencoder(RowBackbone):
     def step_scores(self, batch: Batch, item: Tensor | None, inputs: Interactions) -> tuple[Tensor, Tensor | None]:
         """Return the scores of a training step, with dropout, and the penalty."""
         noise = torch.Generator().manual_seed(batch.key >> 1)
-        hidden, penalty = self.encode(self.first(batch.user, inputs, noise), noise)  # (B, h), ()
-        return self.decode(hidden, item), penalty
+        hidden, penalties = self.encode(self.first(batch.user, inputs, noise), noise)  # (B, h), (B,)
+        self.passed(len(batch.user) / (np.count_nonzero(inputs.user_counts) if item is None else len(inputs)))
+        return self.decode(hidden, item), None if penalties is None else self._mean(penalties, batch, item, inputs)
+
+    def passed(self, share: float) -> None:
+        """Take notice of a step over a share of the data."""
+
+    def _mean(self, penalties: Tensor, batch: Batch, item: Tensor | None, inputs: Interactions) -> Tensor:
+        """Return the mean () of the users' penalties (B,), of which pairs have a share each."""
+        if item is None:
+            return penalties.mean()
+        shares = torch.from_numpy(inputs.user_counts[batch.user.cpu().numpy()])  # (B,)
+        return (penalties / shares.to(penalties)).mean()
 
     def forward(self, user: Tensor, inputs: Interactions) -> Tensor:
         """Return the scores of all items (b, I), without noise."""
@@ -53,7 +64,7 @@ class Autoencoder(RowBackbone):
 
     @abstractmethod
     def encode(self, first: Tensor, noise: torch.Generator | None) -> tuple[Tensor, Tensor | None]:
-        """Return the last hidden layer (B, h) for the first one (B, h), and the penalty () if there is one.
+        """Return the last hidden layer (B, h) for the first one (B, h), and the users' penalties (B,) if any.
 
         Without `noise`, which training passes, nothing is random.
         """

@@ -126,8 +126,8 @@ def test_the_divergence_is_that_of_torch():
     assert_close(divergence(mean, log_variance), expected)
 
 
-def test_the_weight_of_the_divergence_grows_with_the_steps_up_to_its_bound():
-    backbone = bound(MultVAE(hidden=4, beta=0.7, anneal=10))
+def test_the_weight_of_the_divergence_grows_with_the_passes_up_to_its_bound():
+    backbone = bound(MultVAE(hidden=4, beta=0.7, anneal_epochs=10))
     seen = []
     for _ in range(21):
         seen.append(backbone.weight())
@@ -135,6 +135,18 @@ def test_the_weight_of_the_divergence_grows_with_the_steps_up_to_its_bound():
         mean, log_variance = (backbone.first(USER, TRAIN, torch.Generator().manual_seed(0)) @ backbone.code).chunk(2, 1)
         assert penalty.item() == pytest.approx(seen[-1] * divergence(mean, log_variance).mean().item(), rel=0.05)
     assert [seen[0], seen[5], seen[10], seen[20]] == [0, 0.5, 0.7, 0.7]
+
+
+def test_a_pass_over_pairs_has_the_divergence_of_a_pass_over_users_and_counts_as_one():
+    pairs, item = torch.from_numpy(TRAIN.users.astype(np.int64)), torch.zeros(len(TRAIN), 2, dtype=torch.int64)
+    found = []
+    for user, items in ((USER, None), (pairs, item)):
+        backbone = bound(MultVAE(hidden=4, beta=1.0, anneal_epochs=1e-9, dropout=0.0))
+        backbone.passed(1.0)
+        found.append(backbone.step_scores(Batch(user, user, 3), items, TRAIN)[1] * len(user))
+        assert backbone.passes.item() == pytest.approx(2)
+    assert found[0].item() > 0
+    assert_close(*found)
 
 
 @each_kind
