@@ -91,17 +91,22 @@ class LLPAUC(Loss):
     def scalars(self, like: Tensor) -> tuple[Tensor, ...]:
         """Return the scalars () within their bounds, in the precision of `like`; in training, put them back first."""
         stored: list[Tensor] = [self.get_parameter(name) for name in SCALARS]  # () each
-        low, high, rate, sign = self.range.to(like)  # (7,) each
-        within = torch.stack(stored).to(like).clamp(low, high)  # (7,)
-        if self.mode == "min-min":
-            a, b = within.detach()[:2]  # () each, of rate 1
-            low = low.clone()  # (7,)
-            low[GAMMA] = torch.maximum(-a, b - 1) / rate[GAMMA]
-            within = within.clamp(min=low)  # (7,)
-        if self.training and torch.is_grad_enabled():
-            for place, value in zip(stored, within.detach(), strict=True):
+        if self.training and torch.is_grad_enabled():  # first, as what lies beyond its bounds has no gradient
+            for place, value in zip(stored, self.within(torch.stack(stored).detach()), strict=True):
                 place.data.copy_(value)
-        return directed(within, rate, sign).unbind()
+        _, _, rate, sign = self.range.to(like)  # (7,) each
+        return directed(self.within(torch.stack(stored).to(like)), rate, sign).unbind()
+
+    def within(self, stored: Tensor) -> Tensor:
+        """Return what is stored of the scalars (7,), within their bounds."""
+        low, high, rate, _ = self.range.to(stored)  # (7,) each
+        bounded = stored.clamp(low, high)  # (7,)
+        if self.mode == "min-max":
+            return bounded
+        a, b = bounded.detach()[:2]  # () each, of rate 1
+        low = low.clone()  # (7,)
+        low[GAMMA] = torch.maximum(-a, b - 1) / rate[GAMMA]
+        return bounded.clamp(min=low)  # (7,)
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example; in training, the scalars that left their bounds are put back first."""

@@ -127,3 +127,11 @@ def test_in_the_benchmarks_form_gamma_keeps_scores_apart(a, b, least):
 def test_everything_it_learns_is_stored_with_the_model():
     loss = build("llpauc")
     assert list(loss.state_dict()) == list(SCALARS) == [name for name, _ in loss.named_parameters()]
+
+
+def test_a_scalar_that_left_its_bounds_is_put_back_before_its_gradient_is_taken():
+    loss = build("llpauc").train()
+    loss.theta_a.data.fill_(-0.3)
+    loss(batch(0, 6)).sum().backward()
+    assert loss.theta_a.item() == 0
+    assert loss.theta_a.grad.item() == 6  # a + gamma of each example
