@@ -78,18 +78,14 @@ class Drawing:
 
 def series_of(lines: Sequence[Line]) -> list[Series]:
     """Return the series of the lines of a leaderboard, in their order."""
-    losses = Counter(_name(line) for line in lines)
-    backbones = {line.backbone for line in lines}
-    labels = []
-    for line in lines:
-        alone = losses[_name(line)] == 1
-        label = _name(line)[0] if alone or len(backbones) > 1 else line.loss
-        labels.append(f"{label}, {line.backbone}" if len(backbones) > 1 else label)
-    several = Counter(labels)
-    return [
-        Series(i, label if several[label] == 1 else f"{line.loss}, {line.backbone}", f"{line.loss} · {line.backbone}")
-        for i, (label, line) in enumerate(zip(labels, lines, strict=True))
+    spelled = [_spellings(line) for line in lines]
+    common = [Counter(level) for level in zip(*spelled, strict=True)]  # how often each is found, from short to long
+    labels = [
+        next((label for label, count in zip(words, common, strict=True) if count[label] == 1), words[-1])
+        for words in spelled
     ]
+    titles = [f"{line.loss} · {line.backbone}" if line.has_loss else line.backbone for line in lines]
+    return [Series(i, label, title) for i, (label, title) in enumerate(zip(labels, titles, strict=True))]
 
 
 def best_of(series: Sequence[Series]) -> str:
@@ -97,5 +93,10 @@ def best_of(series: Sequence[Series]) -> str:
     return f"The first {MOST} of {len(series)} lines of the table." if len(series) > MOST else ""
 
 
-def _name(line: Line) -> tuple[str, str]:
-    return line.loss.partition(":")[0], line.backbone
+def _spellings(line: Line) -> tuple[str, str, str]:
+    """Return what a line may be called, from short to long: without its parameters and backbone, and with them."""
+    if not line.has_loss:
+        short = line.backbone.partition(":")[0]
+        return short, line.backbone, line.backbone
+    loss = line.loss.partition(":")[0]
+    return loss, f"{loss}, {line.backbone}", f"{line.loss}, {line.backbone}"
