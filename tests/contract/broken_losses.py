@@ -221,6 +221,13 @@ class Detached(Good):
         return (weight * softplus(gap_of(s))).sum(dim=1) * scale
 
 
+class DetachedWritten(Good):
+    def forward(self, s):
+        positive = s.pos.detach()
+        positive *= 1  # a leaf that needs a gradient, were it not detached
+        return super().forward(s) * (1 + positive.square())
+
+
 class TakenOut(Good):
     def forward(self, s):
         return super().forward(s) * (1 + s.pos.sum().item() ** 2)

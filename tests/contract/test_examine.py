@@ -16,6 +16,7 @@ from broken_losses import (
     CrashesOnOne,
     Detached,
     DetachedPositive,
+    DetachedWritten,
     DishonestlyDivisible,
     DividesBySpread,
     DivisibleWithAState,
@@ -180,8 +181,9 @@ def test_what_is_detached_is_named_by_its_lines():
     verdict = verdicts(Detached)["derivative"]
     assert f"in lines {first + 1}, {first + 2} of broken_losses.py; the rest agrees" in verdict.got
     assert "no gradient" in verdict.hint
+    assert "of broken_losses.py; the rest cannot be checked" in verdicts(DetachedWritten)["derivative"].got
     drrl = verdicts(registry.find("loss", "drrl"))["derivative"]
-    assert "of drrl.py; the rest cannot be checked; the docstring says so" in drrl.got
+    assert "of drrl.py; the rest agrees; the docstring says so" in drrl.got
 
 
 def test_checks_that_need_what_failed_are_not_made():

@@ -40,7 +40,7 @@ def stored(tmp_path_factory):
 
 
 def value(stored, name: str, K: int) -> float:
-    run = type("OneRun", (), {"stored": stored})()
+    run = type("OneRun", (), {"stored": stored, "seed": 0})()
     return measure([run], [Metric(name, K)], "iid", "standard")["iid"].scores[Metric(name, K)].mean
 
 
