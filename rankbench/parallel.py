@@ -86,9 +86,9 @@ def _share(work: Callable[[int], None], n: int) -> None:
         before, _here.busy = getattr(_here, "busy", False), True
         try:
             while (i := next(ticket)) < n:
-                work(i)
                 if ahead:
                     _help(_now)
+                work(i)
         finally:
             _here.busy = before
 

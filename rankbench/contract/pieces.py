@@ -10,7 +10,8 @@ from torch import Tensor
 from rankbench.contract.batches import Batch
 from rankbench.contract.subject import Subject
 from rankbench.contract.verdict import Outcome, failed, noted, passed, skipped
-from rankbench.losses import ListLoss, Loss, Scores
+from rankbench.losses import ListLoss, Loss, Scores, says_its_exponent
+from rankbench.rowwise import log_sum_exp_of_gaps
 
 MANY = 24
 """Examples in a batch that is cut, more than there are users: in every part is one whose user is in another."""
@@ -26,6 +27,9 @@ def divisible(subject: Subject) -> Outcome:
         if alone and type(loss).measure is Loss.measure:
             return noted("not set, though it is true", "Add `divisible = True` to the class: steps get faster.")
         return skipped("not set, and rightly so")
+    if (apart := _apart_in_one_pass(loss, batch)) > 1e-9:
+        hint = "Return None from `as_log_sum_exp` where `forward` does more, such as a softplus."
+        return failed("what `as_log_sum_exp` says the loss is", f"a difference of {apart:.2g}", hint)
     if moves:
         hint = "Move the state in `settle`, once a batch, or leave out `divisible`: batches are given in pieces."
         return failed("no state that a piece moves", moves, hint)
@@ -33,6 +37,13 @@ def divisible(subject: Subject) -> Outcome:
         return passed()
     hint = "Leave out `divisible`, or give what the whole batch must know in `measure`."
     return failed("the same from pieces as from the whole batch", f"a difference of {difference:.2g}", hint)
+
+
+def _apart_in_one_pass(loss: Loss, batch: Batch) -> float:
+    """Return how far a loss is from the log-sum-exp that it says it is, 0 if it says nothing."""
+    seen = batch.given(*batch.leaves)
+    exponent = loss.as_log_sum_exp(seen) if says_its_exponent(type(loss)) else None
+    return far(loss(seen), log_sum_exp_of_gaps(seen.neg, seen.pos, *exponent)) if exponent else 0.0  # (B,), (B,)
 
 
 def cut(batch: Batch, share: float) -> tuple[slice, slice]:

@@ -9,15 +9,26 @@ well-ordered pair.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from rankbench.data.interactions import Interactions
+from rankbench.lazy import lazy
 from rankbench.params import Configurable, Value, param
 
-__all__ = ["Epoch", "ListLoss", "Lists", "Loss", "Scores", "VectorLoss", "Vectors", "param"]
+__all__ = [
+    "Epoch",
+    "ListLoss",
+    "Lists",
+    "LogSumExp",
+    "Loss",
+    "Scores",
+    "VectorLoss",
+    "Vectors",
+    "param",
+    "says_its_exponent",
+]
 
 
 @dataclass
@@ -49,10 +60,22 @@ class Scores:
     rows: slice = field(default_factory=lambda: slice(None))
     kept: dict[str, Tensor] = field(default_factory=dict)
 
-    @cached_property
+    @lazy
     def similarity(self) -> Tensor:
         """(B, N) cosine of the item vectors of the positive and each negative, detached; computed on first use."""
         return self.measure_similarity()
+
+
+class LogSumExp(NamedTuple):
+    r"""What a loss $\log \sum_j e^{\beta_b d_j + o_j}$ consists of.
+
+    Args:
+        sharpness: $\beta$, one number or (B,) float without gradients.
+        offset: (B, N) float without gradients, the $o_j$; None for 0.
+    """
+
+    sharpness: Tensor | float
+    offset: Tensor | None = None
 
 
 @dataclass
@@ -176,9 +199,24 @@ class Loss(Configurable, nn.Module, ABC):
             raise TypeError(f"{type(self).__name__} measures nothing that could be settled.")
         return self.settle(s.user, s.pos_item, measured.detach())  # (B, ...)
 
+    def as_log_sum_exp(self, s: Scores) -> LogSumExp | None:
+        r"""Return $\beta$ and $o$ of a loss that is $\log \sum_j e^{\beta_b d_j + o_j}$ as it stands, else None.
+
+        On the CPU score, loss and gradient of a row are then taken in one pass, without `forward`, if the loss is
+        divisible and trains nothing. Best look at no `s.neg` here: scores of negatives need not be stored then. A class
+        that replaces `forward` replaces this, or is not asked.
+        """
+        return None
+
     @abstractmethod
     def forward(self, s: Any) -> Tensor:
         """Return the loss (B,) of each example of the `Scores` s."""
+
+
+def says_its_exponent(loss: type[Loss]) -> bool:
+    """Return whether what `as_log_sum_exp` says is meant of the class's own `forward`, not of one that it replaced."""
+    defines = (name for owner in loss.__mro__ for name in ("as_log_sum_exp", "forward") if name in vars(owner))
+    return next(defines) == "as_log_sum_exp"
 
 
 class ListLoss(Loss):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rankbench.losses import Loss, Scores, param
+from rankbench.losses import LogSumExp, Loss, Scores, param
 from rankbench.rowwise import log_odds_of_largest, log_sum_exp_of_gaps, log_weights, standardise
 
 FLOOR = 1e-4
@@ -73,13 +73,19 @@ class DSL(Loss):
 
     def forward(self, s: Scores) -> Tensor:
         """Return the loss (B,) of each example."""
-        log_kappa = self.log_kappa(s)  # (B, N) or None
-        sharpness = self.settled(s) if self.gamma else torch.full_like(s.pos, 1 / self.tau)  # (B,)
+        sharpness, log_kappa = self.exponent(s)  # (B,), (B, N) or None
         loss = log_sum_exp_of_gaps(s.neg, s.pos, sharpness, log_kappa)  # (B,)
         loss = softplus(loss) if self.incl else loss  # (B,)
         return loss / (self.tau * sharpness) if self.weight == "dro" else loss  # (B,)
 
-    @torch.no_grad()
+    def as_log_sum_exp(self, s: Scores) -> LogSumExp | None:
+        r"""Return $1/\tau_b$ and $\log \kappa$ where the loss is the log-sum-exp and nothing more."""
+        return None if self.incl or self.weight == "dro" else self.exponent(s)
+
+    def exponent(self, s: Scores) -> LogSumExp:
+        r"""Return $1/\tau_b$ and $\log \kappa$."""
+        return LogSumExp(self.settled(s) if self.gamma else 1 / self.tau, self.log_kappa(s))
+
     def log_kappa(self, s: Scores) -> Tensor | None:
         r"""Return $\log \kappa$ (B, N) of the negatives, None when every weight is 1."""
         if "log_kappa" in s.kept:
@@ -87,11 +93,12 @@ class DSL(Loss):
         violations: list[tuple[float, Tensor]] = []
         compared: list[tuple[float, Tensor]] = []
         if self.lambda_hardness and self.hardness == "violation":
-            violations.append((self.lambda_hardness, torch.sigmoid((s.neg - s.pos[:, None]) / self.tau)))  # (B, N)
+            gap = (s.neg - s.pos[:, None]).detach()  # (B, N)
+            violations.append((self.lambda_hardness, torch.sigmoid(gap / self.tau)))  # (B, N)
         elif self.lambda_hardness:
             compared.append((self.lambda_hardness, s.neg))  # (B, N) among themselves as the gaps
         if self.lambda_similarity:
-            compared.append((self.lambda_similarity, s.similarity))  # (B, N)
+            compared.append((self.lambda_similarity, s.measure_similarity()))  # (B, N)
         if not violations and not compared:
             return None
         s.kept["log_kappa"] = log_weights(violations, compared, math.log(self.clip_kappa), FLOOR)  # (B, N)
@@ -105,10 +112,11 @@ class DSL(Loss):
         r"""Return $1/\tau_b$ (B,) of the examples of the batch, given their competition."""
         return self.sharpness(measured)  # (B,)
 
-    @torch.no_grad()
     def competition_of(self, s: Scores, log_kappa: Tensor | None) -> Tensor:
         """Return the competition (B,) that each example is under."""
-        return self.log_odds(s, log_kappa) if self.competition == "log-odds" else spread(s.neg, log_kappa)  # (B,)
+        if self.competition == "log-odds":
+            return self.log_odds(s, log_kappa)  # (B,)
+        return spread(s.neg.detach(), log_kappa)  # (B,)
 
     @torch.no_grad()
     def sharpness(self, competition: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rankbench.errors import UserError
-from rankbench.losses import Loss, Scores, param
+from rankbench.losses import LogSumExp, Loss, Scores, param
 from rankbench.params import Value
 from rankbench.rowwise import log_sum_exp_of_gaps
 
@@ -68,6 +68,11 @@ class Softmax(Loss):
             raise UserError(
                 f"softmax: {' and '.join(given)} do not go together.", "Each is another form of the loss; give one."
             )
+
+    def as_log_sum_exp(self, s: Scores) -> LogSumExp | None:
+        """Return the sharpness of the plain form."""
+        plain = self.rho == 1 and not self.incl and self.logq == "none"
+        return LogSumExp(1 / self.tau) if plain else None
 
     def forward(self, s: Scores) -> Tensor:
         """Return the log-sum-exp (B,) of the gaps of each positive, in the chosen form."""

@@ -3,8 +3,20 @@
 import numpy as np
 from numba import njit
 
-LANES = 64
+from rankbench.instructions import (
+    CHUNK,
+    chunk_squares_added,
+    chunks_added,
+    chunks_largest,
+    largest_of_lanes,
+    sum_of_lanes,
+)
+
+LANES = CHUNK
 """Entries that are compared or added up side by side."""
+
+MOST_SMALL = 80
+"""Exponents up to here have exponentials that can be added up in float32."""
 
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
 _ROUND = np.float32(1.5 * 2**23)
@@ -43,29 +55,40 @@ def of_rows(x, exponential, value, weight):  # type: ignore[no-untyped-def]
         value[b], weight[b] = log_sum_exp_of_row(x[b], exponential[b], lanes)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True)
 def of_gaps(neg, pos, beta, offset, exponential, value, weight):  # type: ignore[no-untyped-def]
     """As `of_rows`, of the rows beta (neg - pos) + offset; `offset` (B, N) may be None."""
     row, lanes = np.empty(neg.shape[1], np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
     for b in range(neg.shape[0]):
-        p, scale = pos[b], beta[b]
-        if offset is None:
-            for j in range(len(row)):
-                row[j] = (neg[b, j] - p) * scale
-        else:
-            for j in range(len(row)):
-                row[j] = (neg[b, j] - p) * scale + offset[b, j]
+        exponents_of_row(neg[b], pos[b], beta[b], None if offset is None else offset[b], row)
         value[b], weight[b] = log_sum_exp_of_row(row, exponential[b], lanes)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def exponents_of_row(neg, pos, beta, offset, row):  # type: ignore[no-untyped-def]
+    """Write beta (neg - pos) + offset (N,); `offset` (N,) may be None, and `row` may be `neg`."""
+    if offset is None:
+        for j in range(len(row)):
+            row[j] = (neg[j] - pos) * beta
+    else:
+        for j in range(len(row)):
+            row[j] = (neg[j] - pos) * beta + offset[j]
 
 
 @njit(cache=True, nogil=True)
 def gradient_of_gaps(exponential, weight, slope, of_neg, of_pos):  # type: ignore[no-untyped-def]
     """Write the gradients of negatives (B, N) and positives (B,), given those of the log-sum-exps times beta (B,)."""
     for b in range(exponential.shape[0]):
-        factor = weight[b] * slope[b]
-        for j in range(exponential.shape[1]):
-            of_neg[b, j] = exponential[b, j] * factor
-        of_pos[b] = -slope[b] if weight[b] > 0 else _ZERO
+        of_pos[b] = gradient_of_row(exponential[b], weight[b], slope[b], of_neg[b])
+
+
+@njit(cache=True, nogil=True)
+def gradient_of_row(exponential, weight, slope, of_neg):  # type: ignore[no-untyped-def]
+    """Write the gradient of a row of negatives (N,) and return the positive's; `of_neg` may be `exponential`."""
+    factor = weight * slope
+    for j in range(len(exponential)):
+        of_neg[j] = exponential[j] * factor
+    return -slope if weight > 0 else _ZERO
 
 
 @njit(cache=True, nogil=True)
@@ -131,70 +154,68 @@ def powered(x, margin, weight, least, p, mean, gradient):  # type: ignore[no-unt
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def standardised(x, floor, out):  # type: ignore[no-untyped-def]
     """Write rows (B, N) with mean 0 and standard deviation 1, or as if it were `floor` where it is less."""
-    square, lanes = np.empty(x.shape[1], np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
+    lanes = np.empty(LANES, np.float32)  # (lanes,)
     for b in range(x.shape[0]):
         row = out[b]
-        scale = centred(x[b], floor, row, square, lanes)
+        scale = centred(x[b], floor, row, lanes)
         for j in range(len(row)):
             row[j] *= scale
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def centred(x, floor, row, square, lanes):  # type: ignore[no-untyped-def]
+def centred(x, floor, row, lanes):  # type: ignore[no-untyped-def]
     """Write a row (N,) with mean 0 and return what to multiply it by to have standard deviation 1.
 
-    `square` (N,) and `lanes` (LANES,) are for its own use.
+    `lanes` (LANES,) is for its own use.
     """
     N = np.float32(len(x))
     mean = _sum(x, lanes) / N
     for j in range(len(row)):
-        d = x[j] - mean
-        row[j] = d
-        square[j] = d * d
-    return _ONE / max(np.sqrt(_sum(square, lanes) / N), floor)
+        row[j] = x[j] - mean
+    return _ONE / max(np.sqrt(_sum_of_squares(row, lanes) / N), floor)
 
 
 @njit(cache=True, nogil=True)
 def _finite_largest(row, lanes):  # type: ignore[no-untyped-def]
     """Return the largest entry, or 0 if it is infinite: a row of -inf stays one. NaN is passed over."""
-    lanes[:] = -np.inf
-    for first in range(0, len(row) - LANES + 1, LANES):
-        for lane in range(LANES):
-            v = row[first + lane]
-            lanes[lane] = v if v > lanes[lane] else lanes[lane]
+    chunks_largest(row, lanes)
     rest = len(row) % LANES
     for lane in range(rest):
         v = row[len(row) - rest + lane]
         lanes[lane] = v if v > lanes[lane] else lanes[lane]
-    half = LANES // 2
-    while half:
-        for lane in range(half):
-            v = lanes[half + lane]
-            lanes[lane] = v if v > lanes[lane] else lanes[lane]
-        half //= 2
-    return _ZERO if abs(lanes[0]) == _INFINITY else lanes[0]
+    largest = largest_of_lanes(lanes)
+    return _ZERO if abs(largest) == _INFINITY else largest
 
 
 @njit(cache=True, nogil=True)
 def _sum(row, sums):  # type: ignore[no-untyped-def]
-    sums[:] = 0
-    for first in range(0, len(row) - LANES + 1, LANES):
-        for lane in range(LANES):
-            sums[lane] += row[first + lane]
+    chunks_added(row, sums)
     rest = len(row) % LANES
     for lane in range(rest):
         sums[lane] += row[len(row) - rest + lane]
-    half = LANES // 2
-    while half:
-        for lane in range(half):
-            sums[lane] += sums[half + lane]
-        half //= 2
-    return sums[0]
+    return sum_of_lanes(sums)
+
+
+@njit(cache=True, nogil=True)
+def _sum_of_squares(row, sums):  # type: ignore[no-untyped-def]
+    chunk_squares_added(row, sums)
+    rest = len(row) % LANES
+    for lane in range(rest):
+        v = row[len(row) - rest + lane]
+        sums[lane] += v * v
+    return sum_of_lanes(sums)
+
+
+@njit(cache=True, nogil=True)
+def log_sum_exp_of_small(row, exponential, lanes):  # type: ignore[no-untyped-def]
+    """Return the log-sum-exp of a row (N,) without an entry above `MOST_SMALL`, whose exponentials are finite as is."""
+    _exp(row, _ZERO, exponential)
+    return np.log(_sum(exponential, lanes))
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _exp(x, shift, out):  # type: ignore[no-untyped-def]
-    """Write e^(x - shift) for differences of at most 0, or infinity, as 2^n e^r with whole n: a vector at a time.
+    """Write e^(x - shift) for differences up to `MOST_SMALL`, or infinity, as 2^n e^r with whole n.
 
     Below e^-87, where float32 begins to lose digits, it is 0.
     """

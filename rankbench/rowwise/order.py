@@ -5,10 +5,13 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from rankbench.instructions import CHUNK, at_least, count, larger, lowest
+from rankbench.instructions import CHUNK, at_least, chunks_largest, count, largest_of_lanes, lowest, smallest_of_lanes
 
 _LANES = CHUNK
 """Places whose maxima give a first bound of the largest entries; entries that reach it are looked at one by one."""
+
+_HALVINGS = 7
+"""Steps in which the bound is looked for."""
 
 _MOST = 32
 """Entries up to which that pays."""
@@ -58,18 +61,19 @@ def places_of_largest(row, k, maxima, place, out):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True)
 def _kth_of_lanes(row, k, maxima):  # type: ignore[no-untyped-def]
-    """Return the k-th largest of the maxima of the lanes: k entries or more are as large."""
-    whole = len(row) - len(row) % _LANES
-    maxima[:] = row[:_LANES]
-    for first in range(_LANES, whole, _LANES):
-        for lane in range(_LANES):
-            v = row[first + lane]
-            maxima[lane] = v if v > maxima[lane] else maxima[lane]
-    kth = np.inf
-    for lane in range(_LANES):  # fewer than k are larger than the k-th largest
-        if maxima[lane] < kth and count(larger(maxima, 0, maxima[lane])) < k:
-            kth = maxima[lane]
-    return kth
+    """Return a number about the k-th largest of the maxima of the lanes, which k entries or more reach.
+
+    It is looked for by halves, and as good as exact maxima with far fewer comparisons.
+    """
+    chunks_largest(row, maxima)
+    low, high = smallest_of_lanes(maxima), largest_of_lanes(maxima)
+    for _ in range(_HALVINGS):
+        middle = low + (high - low) / 2
+        if count(at_least(maxima, 0, middle)) >= k:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True, nogil=True)

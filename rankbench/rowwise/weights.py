@@ -11,7 +11,7 @@ from numba import njit
 from torch import Tensor
 
 from rankbench.rowwise.exponentials import array_of, log_sum_exp
-from rankbench.rowwise.kernels import LANES, centred, log_sum_exp_of_row
+from rankbench.rowwise.kernels import LANES, MOST_SMALL, centred, log_sum_exp_of_row, log_sum_exp_of_small
 from rankbench.rowwise.moments import standardise
 from rankbench.rowwise.order import largest, places_of_largest, selects
 
@@ -19,7 +19,6 @@ Term = tuple[float, Tensor]
 """A factor and rows (B, N)."""
 
 
-@torch.no_grad()
 def log_weights(absolute: Sequence[Term], relative: Sequence[Term], bound: float, floor: float) -> Tensor:
     r"""Return $\log \kappa$ (B, N) of weights whose mean in each row is 1, without gradients.
 
@@ -41,12 +40,12 @@ def log_weights(absolute: Sequence[Term], relative: Sequence[Term], bound: float
         numbers = [np.float32(n) for n in (factor, second, bound, floor)]
         _log_weights(array_of(x), other, *numbers, out.numpy())  # type: ignore[call-arg]
         return out
-    terms = [factor * x for factor, x in absolute] + [factor * standardise(x, floor) for factor, x in relative]
-    omega = sum(terms[1:], terms[0]).clamp_(-bound, bound)  # (B, N)
-    return omega.sub_((log_sum_exp(omega) - math.log(omega.shape[1]))[:, None])  # (B, N)
+    with torch.no_grad():
+        terms = [factor * x for factor, x in absolute] + [factor * standardise(x, floor) for factor, x in relative]
+        omega = sum(terms[1:], terms[0]).clamp_(-bound, bound)  # (B, N)
+        return omega.sub_((log_sum_exp(omega) - math.log(omega.shape[1]))[:, None])  # (B, N)
 
 
-@torch.no_grad()
 def log_odds_of_largest(neg: Tensor, pos: Tensor, offset: Tensor | None, tau: float, k: int) -> Tensor:
     r"""Return $\log \mathrm{mean}_{j \in T} e^{(s_j - s_i)/\tau + o_j}$ (B,), without gradients.
 
@@ -66,26 +65,28 @@ def log_odds_of_largest(neg: Tensor, pos: Tensor, offset: Tensor | None, tau: fl
         offsets = None if offset is None else array_of(offset)  # (B, N)
         _log_odds_of_largest(array_of(neg), array_of(pos), offsets, np.float32(tau), k, out.numpy())
         return out
-    odds = neg if offset is None else torch.add(neg, offset, alpha=tau)  # (B, N)
-    chosen = odds.gather(1, largest(odds, k))  # (B, k)
-    return log_sum_exp((chosen - pos[:, None]) / tau) - math.log(k)  # (B,)
+    with torch.no_grad():
+        odds = neg if offset is None else torch.add(neg, offset, alpha=tau)  # (B, N)
+        chosen = odds.gather(1, largest(odds, k))  # (B, k)
+        return log_sum_exp((chosen - pos[:, None]) / tau) - math.log(k)  # (B,)
 
 
 @njit(cache=True, nogil=True)
 def _log_weights(x, other, factor, second, bound, floor, out):  # type: ignore[no-untyped-def]
     N = x.shape[1]
-    z, square, lanes = np.empty(N, np.float32), np.empty(N, np.float32), np.empty(LANES, np.float32)
+    z, lanes = np.empty(N, np.float32), np.empty(LANES, np.float32)
     limit = bound if other is None else np.float32(np.inf)
     for b in range(len(x)):
         row = out[b]
-        scale = centred(x[b], floor, z, square, lanes)
+        scale = centred(x[b], floor, z, lanes)
         for j in range(N):
             row[j] = _clipped(factor * (z[j] * scale), limit)
         if other is not None:
-            scale = centred(other[b], floor, z, square, lanes)
+            scale = centred(other[b], floor, z, lanes)
             for j in range(N):
                 row[j] = _clipped(row[j] + second * (z[j] * scale), bound)
-        shift = np.float32(log_sum_exp_of_row(row, z, lanes)[0]) - np.float32(np.log(N))
+        total = log_sum_exp_of_small(row, z, lanes) if bound <= MOST_SMALL else log_sum_exp_of_row(row, z, lanes)[0]
+        shift = np.float32(total) - np.float32(np.log(N))
         for j in range(N):
             row[j] -= shift
 

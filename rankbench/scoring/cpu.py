@@ -19,7 +19,9 @@ from torch import Tensor
 
 from rankbench.parallel import over_blocks, over_rows
 from rankbench.prefetch import prefetch_row
+from rankbench.rowwise.kernels import LANES, exponents_of_row, gradient_of_row, log_sum_exp_of_row
 from rankbench.scoring.scatter import item_gradient as scattered
+from rankbench.scoring.softmax import Rows
 
 _FAST = {"reassoc", "contract", "nsz"}
 """What the inner loops need to become vector instructions; the order of a sum is fixed when they are compiled."""
@@ -64,6 +66,17 @@ class Gradients:
         over_rows(_gather_add(out.shape[1]), len(out), *_arrays(self._items, self._index[start:stop], grad, out))
         return out
 
+    def add_softmax(self, start: int, stop: int, rows: Rows) -> Tensor:
+        """Write loss and gradient of rows start..stop of a softmax and return the gradient (b, d) of their queries.
+
+        The vectors that a row's scores are made of are in the nearest cache when the gradient is.
+        """
+        query = self._query[start:stop]  # (b, d)
+        out = torch.empty_like(query)  # (b, d)
+        arrays = _arrays(query, self._items, self._index[start:stop], self._grad[start:stop], out)
+        _softmax(query.shape[1])(*arrays, *rows)
+        return out
+
     def of_items(self) -> Tensor:
         """Return the gradient (I, d) of the items: blocks of rows side by side, then put together in order."""
         n_items, (B, d) = len(self._items), self._query.shape
@@ -105,53 +118,95 @@ def _wide_kernel(x):  # type: ignore[no-untyped-def]
 
 @cache
 def _dot(d: int) -> Callable[..., None]:
+    row = _dot_of_row(d)
+
     @njit(cache=True, nogil=True, fastmath=_FAST)
     def dot(start, stop, query, item_vec, item, out):  # type: ignore[no-untyped-def]
-        zero = query.dtype.type(0)
-        M = item.shape[1]
         for b in range(start, stop):
-            for j in range(0, M - 3, 4):  # four at a time hide the latency of the sums
-                for after in range(j + _AHEAD, min(j + _AHEAD + 4, M)):
-                    prefetch_row(item_vec, item[b, after], d)
-                i0, i1, i2, i3 = item[b, j], item[b, j + 1], item[b, j + 2], item[b, j + 3]
-                s0, s1, s2, s3 = zero, zero, zero, zero
-                for k in range(d):
-                    q = query[b, k]
-                    s0 += q * _wide(item_vec[i0, k])
-                    s1 += q * _wide(item_vec[i1, k])
-                    s2 += q * _wide(item_vec[i2, k])
-                    s3 += q * _wide(item_vec[i3, k])
-                out[b, j], out[b, j + 1], out[b, j + 2], out[b, j + 3] = s0, s1, s2, s3
-            for j in range(M - M % 4, M):
-                s = zero
-                for k in range(d):
-                    s += query[b, k] * _wide(item_vec[item[b, j], k])
-                out[b, j] = s
+            row(query[b], item_vec, item[b], out[b])
 
     return cast(Callable[..., None], dot)
 
 
 @cache
-def _gather_add(d: int) -> Callable[..., None]:
+def _dot_of_row(d: int) -> Callable[..., None]:
     @njit(cache=True, nogil=True, fastmath=_FAST)
+    def dot_of_row(query, item_vec, item, out):  # type: ignore[no-untyped-def]
+        zero = query.dtype.type(0)
+        M = len(item)
+        for j in range(0, M - 3, 4):  # four at a time hide the latency of the sums
+            for after in range(j + _AHEAD, min(j + _AHEAD + 4, M)):
+                prefetch_row(item_vec, item[after], d)
+            i0, i1, i2, i3 = item[j], item[j + 1], item[j + 2], item[j + 3]
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            for k in range(d):
+                q = query[k]
+                s0 += q * _wide(item_vec[i0, k])
+                s1 += q * _wide(item_vec[i1, k])
+                s2 += q * _wide(item_vec[i2, k])
+                s3 += q * _wide(item_vec[i3, k])
+            out[j], out[j + 1], out[j + 2], out[j + 3] = s0, s1, s2, s3
+        for j in range(M - M % 4, M):
+            s = zero
+            for k in range(d):
+                s += query[k] * _wide(item_vec[item[j], k])
+            out[j] = s
+
+    return cast(Callable[..., None], dot_of_row)
+
+
+@cache
+def _gather_add(d: int) -> Callable[..., None]:
+    row = _gather_add_of_row(d)
+
+    @njit(cache=True, nogil=True)
     def gather_add(start, stop, item_vec, item, grad, out):  # type: ignore[no-untyped-def]
-        M = item.shape[1]
         for b in range(start, stop):
-            out[b, :] = 0
-            for j in range(0, M - 3, 4):  # four at a time, so that the sum is read and written a quarter as often
-                for after in range(j + _AHEAD, min(j + _AHEAD + 4, M)):
-                    prefetch_row(item_vec, item[b, after], d)
-                i0, i1, i2, i3 = item[b, j], item[b, j + 1], item[b, j + 2], item[b, j + 3]
-                g0, g1, g2, g3 = grad[b, j], grad[b, j + 1], grad[b, j + 2], grad[b, j + 3]
-                for k in range(d):
-                    out[b, k] += (g0 * _wide(item_vec[i0, k]) + g1 * _wide(item_vec[i1, k])) + (
-                        g2 * _wide(item_vec[i2, k]) + g3 * _wide(item_vec[i3, k])
-                    )
-            for j in range(M - M % 4, M):
-                for k in range(d):
-                    out[b, k] += grad[b, j] * _wide(item_vec[item[b, j], k])
+            row(item_vec, item[b], grad[b], out[b])
 
     return cast(Callable[..., None], gather_add)
+
+
+@cache
+def _gather_add_of_row(d: int) -> Callable[..., None]:
+    @njit(cache=True, nogil=True, fastmath=_FAST)
+    def gather_add_of_row(item_vec, item, grad, out):  # type: ignore[no-untyped-def]
+        M = len(item)
+        out[:] = 0
+        for j in range(0, M - 3, 4):  # four at a time, so that the sum is read and written a quarter as often
+            for after in range(j + _AHEAD, min(j + _AHEAD + 4, M)):
+                prefetch_row(item_vec, item[after], d)
+            i0, i1, i2, i3 = item[j], item[j + 1], item[j + 2], item[j + 3]
+            g0, g1, g2, g3 = grad[j], grad[j + 1], grad[j + 2], grad[j + 3]
+            for k in range(d):
+                out[k] += (g0 * _wide(item_vec[i0, k]) + g1 * _wide(item_vec[i1, k])) + (
+                    g2 * _wide(item_vec[i2, k]) + g3 * _wide(item_vec[i3, k])
+                )
+        for j in range(M - M % 4, M):
+            for k in range(d):
+                out[k] += grad[j] * _wide(item_vec[item[j], k])
+
+    return cast(Callable[..., None], gather_add_of_row)
+
+
+@cache
+def _softmax(d: int) -> Callable[..., None]:
+    dot, gather_add = _dot_of_row(d), _gather_add_of_row(d)
+
+    @njit(cache=True, nogil=True)
+    def softmax(query, item_vec, item, grad, out, neg, pos, beta, offset, share, value, of_pos):  # type: ignore[no-untyped-def]
+        """As `Rows` says; `grad` (b, N) and `out` (b, d) get the gradients of negatives and queries."""
+        row, lanes = np.empty(item.shape[1], np.float32), np.empty(LANES, np.float32)  # (N,), (lanes,)
+        for b in range(len(item)):
+            if neg is None:
+                dot(query[b], item_vec, item[b], row)
+            given = row if neg is None else neg[b]
+            exponents_of_row(given, pos[b], beta[b], None if offset is None else offset[b], row)
+            value[b], weight = log_sum_exp_of_row(row, grad[b], lanes)
+            of_pos[b] = gradient_of_row(grad[b], weight, share * beta[b], grad[b])
+            gather_add(item_vec, item[b], grad[b], out[b])
+
+    return cast(Callable[..., None], softmax)
 
 
 @cache

@@ -10,6 +10,8 @@ from numba import njit
 from torch import Tensor
 
 from rankbench.parallel import over_blocks
+from rankbench.rowwise.kernels import LANES, exponents_of_row, gradient_of_row, log_sum_exp_of_row
+from rankbench.scoring.softmax import Rows
 
 _ROWS = 256
 _ITEMS = 512
@@ -21,15 +23,21 @@ def forward(query: Tensor, item_vec: Tensor, item: Tensor) -> Tensor:
     Where the item vectors (I, d) are bfloat16, so are the operands and the result of the matrix product.
     """
     out = torch.empty(item.shape, dtype=query.dtype)  # (B, M)
-    transposed = item_vec.detach().t()  # (d, I)
-    rows, index, target = query.detach().to(item_vec.dtype), item.numpy(), out.numpy()
+    rows, transposed = _in(item_vec.dtype, query.detach()), item_vec.detach().t()  # (B, d), (d, I)
+    index, target = item.numpy(), out.numpy()
 
     def block(start: int, stop: int) -> None:
-        scores = (rows[start:stop] @ transposed).to(out.dtype)  # (rows, I)
+        some = rows if stop - start == len(rows) else rows[start:stop]  # (rows, d)
+        scores = _in(out.dtype, some @ transposed)  # (rows, I)
         _take(scores.numpy(), index[start:stop], target[start:stop])
 
     over_blocks(block, len(query), _ROWS)
     return out
+
+
+def _in(dtype: torch.dtype, x: Tensor) -> Tensor:
+    """Return numbers in a precision. Every call of torch gives the interpreter away, so none is made without need."""
+    return x if x.dtype == dtype else x.to(dtype)
 
 
 class Gradients:
@@ -49,8 +57,25 @@ class Gradients:
         """Return the gradient (b, d) of the queries start..stop, given that of their products (b, M)."""
         spread = grad.new_empty((stop - start, len(self._items)))  # (b, I)
         _put(grad.detach().numpy(), self._index[start:stop], spread.numpy())
+        return self._add(start, stop, spread)  # (b, d)
+
+    def add_softmax(self, start: int, stop: int, rows: Rows) -> Tensor:
+        """Write loss and gradient of rows start..stop of a softmax and return the gradient (b, d) of their queries.
+
+        The scores of all items are replaced by their gradients row by row.
+        """
+        query = self._query[start:stop]  # (b, d)
+        if rows.neg is None:
+            spread = _in(query.dtype, _in(self._items.dtype, query) @ self._items.t())  # (b, I)
+        else:
+            spread = query.new_empty((len(query), len(self._items)))  # (b, I)
+        _softmax(spread.numpy(), self._index[start:stop], *rows)
+        return self._add(start, stop, spread)  # (b, d)
+
+    def _add(self, start: int, stop: int, spread: Tensor) -> Tensor:
+        """Take the gradients (b, I) of all items' scores; return that of the queries (b, d)."""
         self._parts[start] = spread.t() @ self._query[start:stop]  # (I, d)
-        return (spread.to(self._items.dtype) @ self._items).to(grad.dtype)  # (b, d)
+        return _in(spread.dtype, _in(self._items.dtype, spread) @ self._items)  # (b, d)
 
     def of_items(self) -> Tensor:
         """Return the gradient (I, d) of the items: those of all pieces, added up in their order."""
@@ -87,3 +112,22 @@ def _put(grad, item, out):  # type: ignore[no-untyped-def]
         row[:] = 0
         for j in range(item.shape[1]):
             row[np.uint32(index[j])] += grad[b, j]
+
+
+@njit(cache=True, nogil=True)
+def _softmax(spread, item, neg, pos, beta, offset, share, value, of_pos):  # type: ignore[no-untyped-def]
+    """As `Rows` says; `spread` (b, I) has the scores of all items, unless `neg` is given, and gets their gradients."""
+    N = item.shape[1]
+    row, exponential, lanes = np.empty(N, np.float32), np.empty(N, np.float32), np.empty(LANES, np.float32)
+    for b in range(len(item)):
+        scores, index = spread[b], item[b]
+        if neg is None:
+            for j in range(N):
+                row[j] = scores[np.uint32(index[j])]
+        given = row if neg is None else neg[b]
+        exponents_of_row(given, pos[b], beta[b], None if offset is None else offset[b], row)
+        value[b], weight = log_sum_exp_of_row(row, exponential, lanes)
+        of_pos[b] = gradient_of_row(exponential, weight, share * beta[b], exponential)
+        scores[:] = 0
+        for j in range(N):
+            scores[np.uint32(index[j])] += exponential[j]

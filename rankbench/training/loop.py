@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,9 @@ from rankbench.training.memory import bytes_of
 from rankbench.training.progress import EpochEnd, Notice, Step
 from rankbench.training.resident import Resident
 from rankbench.training.selection import Best, Selection
+
+_AHEAD = 2
+"""Batches that are drawn ahead: one to go on with, and one so that a free thread has something to do meanwhile."""
 
 
 @dataclass
@@ -169,14 +173,15 @@ class Training:
         return total
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the batches of an epoch; the next is drawn during the current."""
+        """Yield the batches of an epoch; the next ones are drawn during the current."""
         size, B = self.batches.size, self.spec.batch_size
         order = permutation(key(self.seed, "shuffle", epoch), size)  # (rows,)
-        drawn = parallel.ahead(self.batches.draw, epoch, order[:B])
-        for start in range(B, size + B, B):
-            batch = drawn()
-            if start < size:
-                drawn = parallel.ahead(self.batches.draw, epoch, order[start : start + B])
+        rows = [order[start : start + B] for start in range(0, size, B)]  # (B,) each, fewer in the last
+        drawn = deque(parallel.ahead(self.batches.draw, epoch, row) for row in rows[:_AHEAD])
+        for number in range(len(rows)):
+            batch = drawn.popleft()()
+            if number + _AHEAD < len(rows):
+                drawn.append(parallel.ahead(self.batches.draw, epoch, rows[number + _AHEAD]))
             yield batch
 
     @torch.no_grad()

@@ -5,17 +5,23 @@ while its scores are in the cache. The pieces do not depend on the number of thr
 in their order, so the result does not either.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from weakref import WeakSet
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from rankbench.losses import Loss, Scores
+from rankbench.lazy import lazy
+from rankbench.losses import LogSumExp, Loss, Scores, says_its_exponent
 from rankbench.parallel import over_blocks
+from rankbench.rowwise.exponentials import array_of
 from rankbench.scoring import PIECE_ROWS, choose, has_one_pass, score, score_with_similarity, similarity
 from rankbench.scoring.rounding import rounded, stored
+from rankbench.scoring.softmax import Rows
 from rankbench.scoring.unit import unit
 
 _PIECE = 2**18
@@ -109,6 +115,49 @@ def in_pieces(
     return batch.values.mean(), batch.gradients() if batch.reaches_scores else []
 
 
+class _Piece(Scores):
+    """The scores of some rows of a batch, ready to be differentiated; what a loss does not look at is not computed."""
+
+    def __init__(self, batch: _Batch, rows: slice) -> None:
+        self.batch, self.rows, self.kept, self.measured = batch, rows, {}, None
+
+    @lazy
+    def pos(self) -> Tensor:
+        return self.batch.pos_score[self.rows].requires_grad_()  # (b,)
+
+    @lazy
+    def neg(self) -> Tensor:
+        batch = self.batch
+        query = batch.rounded_query[self.rows]  # (b, d)
+        scores: Tensor = batch.kernel.forward(query, batch.stored_items, self.neg_item)  # (b, N)
+        return scores.requires_grad_()
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the scores of the negatives are there."""
+        return "neg" in self.__dict__
+
+    @lazy
+    def user(self) -> Tensor:
+        return self.batch.user[self.rows]  # (b,)
+
+    @lazy
+    def pos_item(self) -> Tensor:
+        return self.batch.pos[self.rows]  # (b,)
+
+    @lazy
+    def neg_item(self) -> Tensor:
+        return self.batch.neg[self.rows]  # (b, N)
+
+    def measure_similarity(self) -> Tensor:
+        unit, target = self.batch.unit  # (I, d), (B, d)
+        found: Tensor = self.batch.kernel.forward(target[self.rows], unit, self.neg_item)
+        return found  # (b, N)
+
+    def log_q(self, item: Tensor) -> Tensor:
+        return self.batch.log_probability(self.user, item)  # (b, M)
+
+
 class _Batch:
     """A batch in the making; `measure` and `differentiate` work on the piece start..stop, each on one thread."""
 
@@ -139,33 +188,22 @@ class _Batch:
         self.reaches_scores = False
         self.trained = [p for p in loss.parameters() if p.requires_grad]
         self.trained_grads: dict[int, Sequence[Tensor | None]] = {}
-        self.pieces: dict[int, Scores] = {}
+        self.in_one_pass = user_vec.dtype == torch.float32 and not self.trained and says_its_exponent(type(loss))
+        self.pieces: dict[int, _Piece] = {}
         self.measures: dict[int, Tensor | None] = {}
         self.measured: Tensor | None = None
 
     @cached_property
-    def unit(self) -> Tensor:
-        """The normalised item vectors (I, d)."""
-        return self.item_vec if self.loss.score == "cosine" else unit(self.item_vec)
-
-    def score(self, start: int, stop: int) -> Scores:
-        """Return the scores of a piece, ready to be differentiated."""
-        rows = slice(start, stop)
-        pos, neg = self.pos[rows], self.neg[rows]  # (b,), (b, N)
-        return Scores(
-            pos=self.pos_score[rows].requires_grad_(),  # (b,)
-            neg=self.kernel.forward(self.rounded_query[rows], self.stored_items, neg).requires_grad_(),  # (b, N)
-            user=self.user[rows],
-            pos_item=pos,
-            neg_item=neg,
-            measure_similarity=lambda: self.kernel.forward(self.unit.index_select(0, pos), self.unit, neg),  # (b, N)
-            log_q=lambda item: self.log_probability(self.user[rows], item),  # (b, M)
-            rows=rows,
-        )
+    def unit(self) -> tuple[Tensor, Tensor]:
+        """The normalised vectors of all items (I, d) and of the positives (B, d)."""
+        if self.loss.score == "cosine":
+            return self.item_vec, self.target
+        found = unit(self.item_vec)  # (I, d)
+        return found, found.index_select(0, self.pos)
 
     def measure(self, start: int, stop: int) -> None:
         """Score a piece and take the measure of its examples."""
-        piece = self.pieces[start] = self.score(start, stop)
+        piece = self.pieces[start] = _Piece(self, slice(start, stop))
         found = self.loss.measure(piece)  # (b, ...) or None
         self.measures[start] = None if found is None else found.detach()
 
@@ -177,8 +215,11 @@ class _Batch:
 
     def differentiate(self, start: int, stop: int) -> None:
         """Compute the loss of a piece and its gradients with respect to scores and queries."""
-        piece = self.pieces.pop(start, None) or self.score(start, stop)
+        piece = self.pieces.pop(start, None) or _Piece(self, slice(start, stop))
         piece.measured = self.measured
+        if self.in_one_pass and (exponent := self.loss.as_log_sum_exp(piece)):
+            self.differentiate_softmax(start, stop, piece, exponent)
+            return
         value = self.loss(piece)  # (b,)
         self.values[start:stop] = value.detach()
         inputs = (piece.pos, piece.neg, *self.trained)
@@ -189,6 +230,21 @@ class _Batch:
             self.pos_grad[start:stop] = 0 if of_pos is None else of_pos
             neg_grad = torch.zeros_like(piece.neg) if of_neg is None else of_neg  # (b, N)
             self.query_grad[start:stop] = self.products.add(start, stop, neg_grad)  # (b, d)
+
+    def differentiate_softmax(self, start: int, stop: int, piece: _Piece, exponent: LogSumExp) -> None:
+        """Do the same for a log-sum-exp, in one pass over each row."""
+        self.reaches_scores = True
+        rows, (beta, offset) = piece.rows, exponent
+        found = Rows(
+            neg=array_of(piece.neg) if piece.is_scored else None,  # (b, N)
+            pos=self.pos_score.numpy()[rows],
+            beta=array_of(beta) if isinstance(beta, Tensor) else np.full(stop - start, beta, np.float32),  # (b,)
+            offset=None if offset is None else array_of(offset),  # (b, N)
+            share=np.float32(1 / len(self.user)),
+            value=self.values.numpy()[rows],
+            of_pos=self.pos_grad.numpy()[rows],
+        )
+        self.query_grad[rows] = self.products.add_softmax(start, stop, found)  # (b, d)
 
     def give_loss_its_gradients(self) -> None:
         """Add the gradients of the loss's own parameters, from those of all pieces."""

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import softplus
 
 from rankbench.errors import UserError
-from rankbench.losses import Loss, Scores, param
+from rankbench.losses import LogSumExp, Loss, Scores, param
 from rankbench.rowwise import log_sum_exp
 
 
@@ -164,6 +164,14 @@ class AcrossTheBatch(Good):
 
 class AcrossTheBatchOnPurpose(AcrossTheBatch):
     """The value depends on which examples share a batch."""
+
+
+class NotTheExponentItSays(Good):
+    def as_log_sum_exp(self, s):
+        return LogSumExp(1 / self.tau)
+
+    def forward(self, s):
+        return super().forward(s)
 
 
 class DishonestlyDivisible(AcrossTheBatchOnPurpose):

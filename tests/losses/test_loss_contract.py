@@ -164,6 +164,17 @@ def test_a_divisible_loss_may_be_given_in_pieces(text):
 
 
 @each_variant
+def test_is_the_log_sum_exp_that_it_says_it_is(text):
+    loss, s = build(text), batch(1, 6, 30)
+    exponent = loss.as_log_sum_exp(s)
+    if exponent is None:
+        return
+    beta, offset = exponent
+    gap = (s.neg - s.pos[:, None]) * (beta[:, None] if isinstance(beta, torch.Tensor) else beta)
+    assert_close(loss(s), torch.logsumexp(gap if offset is None else gap + offset, dim=1), rtol=1e-9, atol=1e-12)
+
+
+@each_variant
 def test_float32_is_float64_within_one_part_in_ten_thousand(text):
     loss = build(text)
     for seed in range(3):
