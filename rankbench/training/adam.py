@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,9 @@ from rankbench.parallel import over_blocks
 
 _BLOCK = 2**18
 """Numbers that one thread updates at once: a MiB of each of parameter, gradient and both moments."""
+
+Numbers = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""A parameter, its gradient, both of its moments, of one shape, and its count of steps ()."""
 
 
 class Adam(torch.optim.Adam):
@@ -36,43 +39,55 @@ class Adam(torch.optim.Adam):
     def step(self, closure: Any = None) -> Any:
         """Take a step with all parameters that have a gradient."""
         groups = self.param_groups
-        trained = [(group, p, p.grad) for group in groups for p in group["params"] if p.grad is not None]
-        if closure is not None or any(p.device.type != "cpu" for _, p, _ in trained):
+        trained = [[p for p in group["params"] if p.grad is not None] for group in groups]
+        every = [p for parameters in trained for p in parameters]
+        if closure is not None or any(p.device.type != "cpu" for p in every):
             return super().step(closure)
-        updates = [update for found in trained for update in self._updates(*found)]
-        few = sum(p.numel() for _, p, _ in trained) <= _BLOCK  # to share them out would cost more
-
-        def update(start: int, stop: int) -> None:
-            for take in updates[start:stop]:
-                take()
-
-        over_blocks(update, len(updates), max(len(updates), 1) if few else 1)
+        if sum(p.numel() for p in every) <= _BLOCK:  # to share them out would cost more
+            for group, parameters in zip(groups, trained, strict=True):
+                if parameters:
+                    _update(group, [self._numbers(p) for p in parameters])
+            return None
+        updates = [
+            partial(_update, group, [block])
+            for group, parameters in zip(groups, trained, strict=True)
+            for parameter in parameters
+            for block in _blocks(*self._numbers(parameter))
+        ]
+        over_blocks(lambda start, stop: updates[start](), len(updates), 1)
         return None
 
-    def _updates(self, group: dict[str, Any], parameter: Tensor, grad: Tensor) -> list[Callable[[], None]]:
-        """Return the updates of the blocks of a parameter, and count its step."""
+    def _numbers(self, parameter: Tensor) -> Numbers:
+        """Return what a parameter's update reads and writes, and count its step."""
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())  # ()
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         state["step"] += 1
-        tensors = (parameter.detach(), grad, state["exp_avg"], state["exp_avg_sq"])
-        whole = not all(t.is_contiguous() for t in tensors)
-        blocks = zip(*([t] if whole else t.view(-1).split(_BLOCK) for t in tensors), strict=True)
-        return [partial(_update, group, state["step"], *block) for block in blocks]
+        assert parameter.grad is not None
+        return parameter.detach(), parameter.grad, state["exp_avg"], state["exp_avg_sq"], state["step"]
 
 
-def _update(group: dict[str, Any], step: Tensor, parameter: Tensor, grad: Tensor, mean: Tensor, square: Tensor) -> None:
+def _blocks(*numbers: Tensor) -> Iterator[Numbers]:
+    """Yield the numbers of a parameter in blocks, each with the count of steps."""
+    *tensors, step = numbers
+    whole = not all(t.is_contiguous() for t in tensors)
+    for block in zip(*([t] if whole else torch.split(t.view(-1), _BLOCK) for t in tensors), strict=True):
+        yield (*block, step)
+
+
+def _update(group: dict[str, Any], numbers: list[Numbers]) -> None:
+    parameters, grads, means, squares, steps = (list(of_all) for of_all in zip(*numbers, strict=True))
     beta1, beta2 = group["betas"]
     torch._fused_adam_(
-        [parameter],
-        [grad],
-        [mean],
-        [square],
+        parameters,
+        grads,
+        means,
+        squares,
         [],
-        [step],
-        lr=group["lr"],
+        steps,
+        lr=float(group["lr"]),
         beta1=beta1,
         beta2=beta2,
         weight_decay=group["weight_decay"],
