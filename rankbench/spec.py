@@ -17,7 +17,7 @@ from rankbench.errors import UserError
 from rankbench.params import Configurable, Value, param, show
 from rankbench.tables.form import FULL, canonical
 
-NUMBERS = 5
+NUMBERS = 6
 
 
 @dataclass(frozen=True)

@@ -29,31 +29,24 @@ PIECE_ROWS = 256
 """Rows of a batch that one thread works on, at most: as many as keep matrix products and all threads busy."""
 
 
-def score(
-    user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor, precision: str = "fp32"
-) -> tuple[Tensor, Tensor]:
+def score(query: Tensor, item_vec: Tensor, pos: Tensor, neg: Tensor, precision: str = "fp32") -> tuple[Tensor, Tensor]:
     """Return the inner products of users with their positive and their negatives.
 
     Args:
-        user_vec: (U, d) float, user vectors.
+        query: (B, d) float, the vectors of the users.
         item_vec: (I, d) float, item vectors.
-        user: (B,) int64, users.
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
         precision: a key of `rounding.PRECISIONS`, for the products with the negatives.
 
     Returns:
-        scores of the positives (B,) and of the negatives (B, N), with gradients to both tables.
+        scores of the positives (B,) and of the negatives (B, N), with gradients to both vectors.
     """
-    query = user_vec.index_select(0, user)  # (B, d)
     return _score_of(query, item_vec, pos), products(query, item_vec, neg, precision)
 
 
-def score_with_similarity(
-    user_vec: Tensor, item_vec: Tensor, user: Tensor, pos: Tensor, neg: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def score_with_similarity(query: Tensor, item_vec: Tensor, pos: Tensor, neg: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return what `score` and `similarity` do, (B,), (B, N) and (B, N), from one pass; where `has_one_pass` says so."""
-    query = user_vec.index_select(0, user)  # (B, d)
     return _score_of(query, item_vec, pos), *cuda.gathered_with_cosine(query, item_vec, neg, pos)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from rankbench.backbones import Backbone
 from rankbench.data.interactions import Split
 from rankbench.errors import UserError
+from rankbench.evaluation.scorers import InnerProduct
 from rankbench.losses import ListLoss, Loss, Scores, VectorLoss
 from rankbench.params import Configurable, Value
 from rankbench.randomness import key
@@ -145,6 +146,12 @@ class EngineStep(Steps):
         """Return negatives (B, N) int32 of a batch."""
         return self.training.sampler.draw(key(1, "negatives"), row, user, pos, self.shape.negatives)
 
+    def vectors(self, user: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vectors of users (B, d) and of all items (I, d) whose inner product is the score."""
+        user_raw, item_raw = self.training.backbone()  # (U, d), (I, d)
+        scored = InnerProduct.of(self.training.loss.score, user_raw.index_select(0, user), item_raw)
+        return scored.user_vec, scored.item_vec
+
     def stages(self, laps: Laps) -> Tensor:
         """Take a step stage by stage and return the mean loss ().
 
@@ -156,9 +163,9 @@ class EngineStep(Steps):
         laps.start()
         neg = self.draw(row, user, pos)  # (B, N)
         laps.lap("sample")
-        user_vec, item_vec = training.vectors()  # (U, d), (I, d)
+        query, item_vec = self.vectors(user)  # (B, d), (I, d)
         laps.lap("vectors")
-        pos_score, neg_score = score(user_vec, item_vec, user, pos, neg)  # (B,), (B, N)
+        pos_score, neg_score = score(query, item_vec, pos, neg)  # (B,), (B, N)
         laps.lap("score")
         scores = Scores(
             pos_score,
@@ -174,9 +181,9 @@ class EngineStep(Steps):
         torch.autograd.backward(value)
         laps.lap("backward")
         training.optimiser.zero_grad(set_to_none=True)
-        user_vec, item_vec = training.vectors()  # (U, d), (I, d)
+        query, item_vec = self.vectors(user)  # (B, d), (I, d)
         laps.start()
-        backward(training.loss, user_vec, item_vec, user, pos, neg, training.sampler.log_probability)
+        backward(training.loss, query, item_vec, user, pos, neg, training.sampler.log_probability)
         laps.lap("together")
         training.optimiser.step()
         laps.lap("optimiser")

@@ -36,8 +36,15 @@ class Batches(Protocol):
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         """Return what a backbone sees of a batch; `drawn` is the key of the step's random numbers."""
 
-    def backward(self, loss: Any, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
-        """Add the gradients of a batch's mean loss to all parameters and return the mean loss ()."""
+    def backward(self, loss: Any, query: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        """Add the gradients of a batch's mean loss to all parameters and return the mean loss ().
+
+        Args:
+            loss: the loss.
+            query: (B, d) float, the vectors of the batch's users.
+            item_vec: (I, d) float, those of all items.
+            batch: what was drawn.
+        """
 
     def backward_rows(self, loss: Any, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         """Do the same for a backbone whose score is not an inner product, and for its penalty; `drawn` as in `seen`."""
@@ -82,9 +89,9 @@ class _Pairs:
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         return Batch(batch[0], batch[1], drawn)
 
-    def backward(self, loss: VectorLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+    def backward(self, loss: VectorLoss, query: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         user, pos = batch  # (B,), (B,)
-        query, target = user_vec.index_select(0, user), item_vec.index_select(0, pos)  # (B, d), (B, d)
+        target = item_vec.index_select(0, pos)  # (B, d)
         mean: Tensor = loss(Vectors(query, target, item_vec, user, pos)).mean()  # ()
         torch.autograd.backward(mean)
         return mean.detach()
@@ -111,10 +118,10 @@ class _Sampled(_Pairs):
         user, pos = super().draw_there(key, row)  # (B,), (B,)
         return user, pos, self.sampler.draw(key, row, user, pos, self.spec.negatives)
 
-    def backward(self, loss: Loss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+    def backward(self, loss: Loss, query: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         user, pos, neg = batch  # (B,), (B,), (B, N)
         sampler = self.sampler.log_probability
-        return backward(loss, user_vec, item_vec, user, pos, neg, sampler, self.spec.precision)
+        return backward(loss, query, item_vec, user, pos, neg, sampler, self.spec.precision)
 
     def backward_rows(self, loss: Loss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         seen, log_probability = self.seen(batch, drawn), self.sampler.log_probability
@@ -146,8 +153,8 @@ class _Users:
     def seen(self, batch: tuple[Tensor, ...], drawn: int) -> Batch:
         return _UserBatch(batch[0], drawn, self.train)
 
-    def backward(self, loss: ListLoss, user_vec: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
-        return backward_of_lists(loss, user_vec, item_vec, batch[0], self.train)
+    def backward(self, loss: ListLoss, query: Tensor, item_vec: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        return backward_of_lists(loss, query, item_vec, batch[0], self.train)
 
     def backward_rows(self, loss: ListLoss, backbone: RowBackbone, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
         return backward_of_rows(loss, backbone, self.train, self.seen(batch, drawn))

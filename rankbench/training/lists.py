@@ -17,32 +17,31 @@ _PIECE = 2**20
 """Scores in a piece of a batch: 4 MiB of float32."""
 
 
-def backward_of_lists(loss: ListLoss, user_vec: Tensor, item_vec: Tensor, user: Tensor, train: Interactions) -> Tensor:
+def backward_of_lists(loss: ListLoss, query: Tensor, item_vec: Tensor, user: Tensor, train: Interactions) -> Tensor:
     """Add the gradients of the mean loss of some users to all parameters and return the mean loss ().
 
     Args:
         loss: the loss.
-        user_vec: (U, d) float, user vectors with gradients.
-        item_vec: (I, d) float, item vectors with gradients.
+        query: (B, d) float, the vectors of the users with gradients.
+        item_vec: (I, d) float, those of all items with gradients.
         user: (B,) int64, users.
         train: the train interactions, which are relevant.
     """
     trained = any(p.requires_grad for p in loss.parameters())
-    if user_vec.device.type == "cpu" and loss.divisible and not trained:
-        value, user_grad, item_grad = _in_pieces(loss, user_vec.detach(), item_vec.detach(), user, train)
-        torch.autograd.backward([user_vec, item_vec], [user_grad, item_grad])
+    if query.device.type == "cpu" and loss.divisible and not trained:
+        value, *grads = _in_pieces(loss, query.detach(), item_vec.detach(), user, train)
+        torch.autograd.backward([query, item_vec], grads)
         return value
-    score = user_vec.index_select(0, user) @ item_vec.t()  # (B, I)
+    score = query @ item_vec.t()  # (B, I)
     mean: Tensor = loss(Lists(score, relevant(train, user), user)).mean()  # ()
     torch.autograd.backward(mean)
     return mean.detach()
 
 
 def _in_pieces(
-    loss: ListLoss, user_vec: Tensor, item_vec: Tensor, user: Tensor, train: Interactions
+    loss: ListLoss, query: Tensor, item_vec: Tensor, user: Tensor, train: Interactions
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of users."""
-    query = user_vec.index_select(0, user)  # (B, d)
+    """Return the mean loss () and its gradients (B, d) and (I, d), computed in pieces of users."""
     grad, query_grad = query.new_empty(len(user), len(item_vec)), torch.empty_like(query)  # (B, I), (B, d)
     values = query.new_empty(len(user))  # (B,)
 
@@ -55,6 +54,4 @@ def _in_pieces(
         values[rows] = value.detach()
 
     over_blocks(piece, len(user), max(1, _PIECE // len(item_vec)))
-    item_grad = catalogue_gradient(query, grad)  # (I, d)
-    user_grad = query.new_zeros(user_vec.shape).index_add_(0, user, query_grad)  # (U, d)
-    return values.mean(), user_grad, item_grad
+    return values.mean(), query_grad, catalogue_gradient(query, grad)

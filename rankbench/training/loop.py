@@ -160,15 +160,18 @@ class Training:
         return value
 
     def _differentiate(self, batch: tuple[Tensor, ...], drawn: int) -> Tensor:
-        """Add the gradients of loss and penalty, in one pass back through the backbone, and return their sum ()."""
+        """Add the gradients of loss and penalty, in one pass back through the backbone, and return their sum ().
+
+        Of the users only those of the batch are normalised: few of all users are in one.
+        """
         user_raw, item_raw, penalty = self.backbone.step(self.batches.seen(batch, drawn))  # (U, d), (I, d), ()
-        scored = InnerProduct.of(self.loss.score, user_raw, item_raw)
+        scored = InnerProduct.of(self.loss.score, user_raw.index_select(0, batch[0]), item_raw)
         if penalty is None:
             return self.batches.backward(self.loss, scored.user_vec, scored.item_vec, batch)  # ()
-        vectors = [scored.user_vec, scored.item_vec]  # (U, d), (I, d)
-        user_vec, item_vec = (vec.detach().requires_grad_() for vec in vectors)  # (U, d), (I, d)
-        value = self.batches.backward(self.loss, user_vec, item_vec, batch)  # ()
-        torch.autograd.backward([*vectors, penalty], [user_vec.grad, item_vec.grad, None])
+        vectors = [scored.user_vec, scored.item_vec]  # (B, d), (I, d)
+        query, item_vec = (vec.detach().requires_grad_() for vec in vectors)  # (B, d), (I, d)
+        value = self.batches.backward(self.loss, query, item_vec, batch)  # ()
+        torch.autograd.backward([*vectors, penalty], [query.grad, item_vec.grad, None])
         total: Tensor = value + penalty.detach()  # ()
         return total
 

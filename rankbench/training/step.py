@@ -40,7 +40,7 @@ LogProbability = Callable[[Tensor, Tensor], Tensor]
 
 def backward(
     loss: Loss,
-    user_vec: Tensor,
+    query: Tensor,
     item_vec: Tensor,
     user: Tensor,
     pos: Tensor,
@@ -52,24 +52,24 @@ def backward(
 
     Args:
         loss: the loss.
-        user_vec: (U, d) float, user vectors with gradients.
-        item_vec: (I, d) float, item vectors with gradients.
+        query: (B, d) float, the vectors of the users with gradients.
+        item_vec: (I, d) float, those of all items with gradients.
         user: (B,) int64, users.
         pos: (B,) int64, positives.
         neg: (B, N) int32, negatives.
         log_probability: that of the sampler.
         precision: of the products with the negatives, "fp32" or "bf16".
     """
-    if user_vec.device.type == "cpu" and loss.divisible:
-        value, grads = in_pieces(loss, user_vec.detach(), item_vec.detach(), user, pos, neg, log_probability, precision)
+    if query.device.type == "cpu" and loss.divisible:
+        value, grads = in_pieces(loss, query.detach(), item_vec.detach(), user, pos, neg, log_probability, precision)
         if grads:
-            torch.autograd.backward([user_vec, item_vec], grads)
+            torch.autograd.backward([query, item_vec], grads)
         return value
     ahead: Tensor | None = None  # (B, N)
     if loss in _asking and has_one_pass(item_vec.device, len(item_vec), neg.shape[1], precision):
-        pos_score, neg_score, ahead = score_with_similarity(user_vec, item_vec, user, pos, neg)  # (B,), (B, N), (B, N)
+        pos_score, neg_score, ahead = score_with_similarity(query, item_vec, pos, neg)  # (B,), (B, N), (B, N)
     else:
-        pos_score, neg_score = score(user_vec, item_vec, user, pos, neg, precision)  # (B,), (B, N)
+        pos_score, neg_score = score(query, item_vec, pos, neg, precision)  # (B,), (B, N)
 
     def measure_similarity() -> Tensor:
         _asking.add(loss)
@@ -91,7 +91,7 @@ def backward(
 
 def in_pieces(
     loss: Loss,
-    user_vec: Tensor,
+    query: Tensor,
     item_vec: Tensor,
     user: Tensor,
     pos: Tensor,
@@ -99,11 +99,11 @@ def in_pieces(
     log_probability: LogProbability,
     precision: str,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Return the mean loss () and its gradients (U, d) and (I, d), computed in pieces of rows.
+    """Return the mean loss () and its gradients (B, d) and (I, d), computed in pieces of rows.
 
     There are none if the loss does not depend on the scores. Those of its own parameters are added to them.
     """
-    batch = _Batch(loss, user_vec, item_vec, user, pos, neg, log_probability, precision)
+    batch = _Batch(loss, query, item_vec, user, pos, neg, log_probability, precision)
     rows = min(max(1, _PIECE // neg.shape[1]), PIECE_ROWS)
     if type(loss).measure is Loss.measure:
         over_blocks(batch.differentiate, len(user), rows)
@@ -164,7 +164,7 @@ class _Batch:
     def __init__(
         self,
         loss: Loss,
-        user_vec: Tensor,
+        query: Tensor,
         item_vec: Tensor,
         user: Tensor,
         pos: Tensor,
@@ -172,23 +172,22 @@ class _Batch:
         log_probability: LogProbability,
         precision: str,
     ) -> None:
-        self.loss, self.item_vec, self.n_users = loss, item_vec, len(user_vec)
+        self.loss, self.query, self.item_vec = loss, query, item_vec
         self.user, self.pos, self.neg, self.log_probability = user, pos, neg, log_probability
         self.kernel = choose(len(item_vec), neg.shape[1])
-        self.query = user_vec.index_select(0, user)  # (B, d)
-        self.rounded_query = rounded(self.query, precision)  # (B, d)
+        self.rounded_query = rounded(query, precision)  # (B, d)
         self.stored_items = stored(item_vec, precision)  # (I, d)
         self.target = item_vec.index_select(0, pos)  # (B, d)
-        self.pos_score = (self.query * self.target).sum(dim=1)  # (B,)
-        self.values = user_vec.new_empty(len(user))  # (B,)
-        self.pos_grad = user_vec.new_empty(len(user))  # (B,)
-        self.query_grad = torch.empty_like(self.query)  # (B, d)
+        self.pos_score = (query * self.target).sum(dim=1)  # (B,)
+        self.values = query.new_empty(len(user))  # (B,)
+        self.pos_grad = query.new_empty(len(user))  # (B,)
+        self.query_grad = torch.empty_like(query)  # (B, d)
         self.products = self.kernel.Gradients(self.rounded_query, self.stored_items, neg)
-        self.share = user_vec.new_full((len(user),), 1 / len(user))  # (B,)
+        self.share = query.new_full((len(user),), 1 / len(user))  # (B,)
         self.reaches_scores = False
         self.trained = [p for p in loss.parameters() if p.requires_grad]
         self.trained_grads: dict[int, Sequence[Tensor | None]] = {}
-        self.in_one_pass = user_vec.dtype == torch.float32 and not self.trained and says_its_exponent(type(loss))
+        self.in_one_pass = query.dtype == torch.float32 and not self.trained and says_its_exponent(type(loss))
         self.pieces: dict[int, _Piece] = {}
         self.measures: dict[int, Tensor | None] = {}
         self.measured: Tensor | None = None
@@ -255,9 +254,8 @@ class _Batch:
                     parameter.grad = grad if parameter.grad is None else parameter.grad + grad
 
     def gradients(self) -> list[Tensor]:
-        """Return the gradients (U, d) and (I, d) of both tables, from those of all pieces."""
+        """Return the gradients (B, d) and (I, d) of queries and items, from those of all pieces."""
         item_grad: Tensor = self.products.of_items()  # (I, d)
         item_grad.index_add_(0, self.pos, self.pos_grad[:, None] * self.query)
         self.query_grad += self.pos_grad[:, None] * self.target
-        user_grad = self.query_grad.new_zeros((self.n_users, self.query.shape[1]))  # (U, d)
-        return [user_grad.index_add_(0, self.user, self.query_grad), item_grad]
+        return [self.query_grad, item_grad]

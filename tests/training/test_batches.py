@@ -55,7 +55,7 @@ def test_pieces_of_users_have_the_gradients_of_the_whole_batch(name, monkeypatch
     found = []
     for divisible in (True, False):
         monkeypatch.setattr(type(loss), "divisible", divisible)
-        value = lists.backward_of_lists(loss, *tables, user, train)
+        value = lists.backward_of_lists(loss, tables[0][user], tables[1], user, train)
         found.append([value, *(t.grad.clone() for t in tables)])
         for table in tables:
             table.grad = None

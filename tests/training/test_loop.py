@@ -125,7 +125,7 @@ def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
         vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
         loss.zero_grad()
         monkeypatch.setattr(type(loss), "divisible", divisible)
-        value = step.backward(loss, *vectors, user, pos, neg, sampler.log_probability)
+        value = step.backward(loss, vectors[0][user], vectors[1], user, pos, neg, sampler.log_probability)
         found.append([value, *(None if t.grad is None else t.grad.clone() for t in (*tables, *loss.parameters()))])
         found[-1] += [buffer.clone() for buffer in loss.buffers()]
         for table in tables:

@@ -63,7 +63,8 @@ class Inputs:
 def gradients(loss: Loss, x: Inputs, dtype: torch.dtype, precision: str = "fp32") -> list[Tensor]:
     """Loss () and gradients of both tables."""
     tables = [vec.to(dtype).requires_grad_() for vec in (x.user_vec, x.item_vec)]
-    value = step.backward(loss, *tables, x.user, x.pos, x.neg, None, precision)
+    query = tables[0].index_select(0, x.user)
+    value = step.backward(loss, query, tables[1], x.user, x.pos, x.neg, None, precision)
     return [value, *(table.grad for table in tables)]
 
 

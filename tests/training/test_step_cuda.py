@@ -55,7 +55,7 @@ def taken(loss, tables, batch, sampler) -> list[torch.Tensor]:
     """The loss of a step and the gradients of both tables."""
     tables = [t.clone().requires_grad_() for t in tables]
     vectors = [torch.nn.functional.normalize(t, dim=1) for t in tables]
-    value = step.backward(loss, *vectors, *batch, sampler.log_probability)
+    value = step.backward(loss, vectors[0][batch[0]], vectors[1], *batch, sampler.log_probability)
     return [value, *(t.grad for t in tables)]
 
 

@@ -57,7 +57,7 @@ def _stages(training: Training, shape: Shape) -> list[_Stage]:
     row = torch.arange(B, device=neg.device) % training.batches.size  # (B,)
     parameters = list(training.backbone.parameters())
     trained, gathered = sum(p.numel() for p in parameters), B * N * d
-    table = torch.cat([p.detach() for p in parameters if p.shape[-1] == d])  # (rows, d)
+    table = torch.cat([query.detach(), item_vec.detach()])  # (B + I, d)
     for p in parameters:
         p.grad = torch.zeros_like(p)
     return [
