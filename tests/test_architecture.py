@@ -10,7 +10,7 @@ import rankbench
 ROOT = Path(rankbench.__file__).parent
 LAYERS = [
     {"errors"},
-    {"params", "randomness", "memory", "drawing", "device", "rerank", "triton_trial", "tables", "tables.form"},
+    {"params", "lazy", "randomness", "memory", "drawing", "device", "rerank", "triton_trial", "tables", "tables.form"},
     {"spec", "parallel", "instructions", "prefetch", "processes"},
     {"data.interactions", "data.progress", "data.toml_table", "data.filter", "data.protocol", "data.sources"},
     {"data.catalog_raw", "data.dataset"},

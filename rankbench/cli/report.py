@@ -112,7 +112,7 @@ def report(
         check_places(html, plots, form.value)
     reading = _stored(runs)
     if reading.runs:
-        check_names(query, reading.runs)
+        check_names(query, reading.runs, selects=(BOTH,))
     if html or plots:
         shown, omitted, damaged = write_files(reading, query, html, plots, both)
     elif both:

@@ -29,14 +29,20 @@ def metrics_in(text: str) -> tuple[Metric, ...]:
     return found
 
 
-def check_names(query: Query, runs: Sequence[Run]) -> None:
+def check_names(query: Query, runs: Sequence[Run], selects: Iterable[str] = ()) -> None:
     """Check that every name that is asked for occurs in the store.
+
+    Args:
+        query: what is asked for.
+        runs: the store.
+        selects: what else could have been asked for in the place of a validation set.
 
     Raises:
         UserError: one that does not, with the closest that do.
     """
     check_parts(query, runs)
-    _check("validation set", (query.select,), {name for run in runs for name in run.valid})
+    validated = {name for run in runs for name in run.valid}
+    _check("validation set", (query.select,), validated | set(selects) if validated else validated)
 
 
 def check_parts(query: Query, runs: Sequence[Run]) -> None:

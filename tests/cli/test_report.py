@@ -171,6 +171,7 @@ def test_the_folder_comes_from_the_environment_or_is_runs_here(runs, report, mon
         (("--backbone", "lightgnc"), "Did you mean 'lightgcn'"),
         (("--metric", "ndcg@21"), "cut-offs"),
         (("--select", "test"), "Unknown validation set"),
+        (("--select", "bth"), "Did you mean 'both'"),
         (("--json", "--csv"), "--json and --csv exclude each other"),
         (("--by", "k"), "rankbench report --ood --by k"),
         (("--ood", "--by", "k", "--curve", "gamma"), "--by k and --curve gamma exclude each other"),
