@@ -168,6 +168,9 @@ def test_log_weights(n, factors, n_absolute, bound, seed):
     for some, tolerance in tolerances:
         found = log_weights(some[:n_absolute], some[n_absolute:], bound, 1e-4)
         torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
+        spare = some[min(n_absolute, len(some) - 1)][1]  # of the first relative term, if there is one
+        over = log_weights(some[:n_absolute], some[n_absolute:], bound, 1e-4, spare=spare)
+        assert torch.equal(over, found)
     assert log_weights([], [(1.0, torch.tensor([[0.0, torch.nan]]))], 1.0, 1e-4).isnan().all()
 
 

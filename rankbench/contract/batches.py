@@ -26,7 +26,7 @@ def scores_of(
         user=user,
         pos_item=pos_item,
         neg_item=neg_item,
-        measure_similarity=lambda: similarity,
+        measure_similarity=similarity.clone,
         log_q=lambda item: torch.log((1.0 + item) / total).to(pos),
     )
 

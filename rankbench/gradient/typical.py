@@ -158,7 +158,7 @@ class Typical:
             torch.arange(USERS),
             pos_item,
             neg_item.int(),
-            measure_similarity=lambda: self.similarity,
+            measure_similarity=self.similarity.clone,
             log_q=lambda item: torch.full(item.shape, -math.log(self.irrelevant), dtype=torch.float64),
         )
 

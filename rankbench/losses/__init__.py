@@ -41,7 +41,7 @@ class Scores:
         user: (B,) int64, the user of each example.
         pos_item: (B,) int64, the positive item.
         neg_item: (B, N) int32, the negative items.
-        measure_similarity: computes `similarity` when a loss asks for it.
+        measure_similarity: computes `similarity` when a loss asks for it, anew each time and into memory of its own.
         log_q: `log_q(item)` gives the log-probability (B, M) of a draw to be each of the items (B, M) of an example.
         measured: what the loss's `settle` returned for the whole batch, one row an example, when these scores are a
             piece of it; None when they are the whole batch and nothing has been measured yet.

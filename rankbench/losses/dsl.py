@@ -97,11 +97,13 @@ class DSL(Loss):
             violations.append((self.lambda_hardness, torch.sigmoid(gap / self.tau)))  # (B, N)
         elif self.lambda_hardness:
             compared.append((self.lambda_hardness, s.neg))  # (B, N) among themselves as the gaps
-        if self.lambda_similarity:
-            compared.append((self.lambda_similarity, s.measure_similarity()))  # (B, N)
+        similarity = s.measure_similarity() if self.lambda_similarity else None  # (B, N)
+        if similarity is not None:
+            compared.insert(0, (self.lambda_similarity, similarity))
         if not violations and not compared:
             return None
-        s.kept["log_kappa"] = log_weights(violations, compared, math.log(self.clip_kappa), FLOOR)  # (B, N)
+        bound = math.log(self.clip_kappa)
+        s.kept["log_kappa"] = log_weights(violations, compared, bound, FLOOR, spare=similarity)  # (B, N)
         return s.kept["log_kappa"]
 
     def measure(self, s: Scores) -> Tensor | None:

@@ -19,7 +19,9 @@ Term = tuple[float, Tensor]
 """A factor and rows (B, N)."""
 
 
-def log_weights(absolute: Sequence[Term], relative: Sequence[Term], bound: float, floor: float) -> Tensor:
+def log_weights(
+    absolute: Sequence[Term], relative: Sequence[Term], bound: float, floor: float, spare: Tensor | None = None
+) -> Tensor:
     r"""Return $\log \kappa$ (B, N) of weights whose mean in each row is 1, without gradients.
 
     $\kappa_j = e^{\omega_j} / \mathrm{mean}_l\, e^{\omega_l}$, where $\omega$ is the sum of all terms, each a factor
@@ -30,12 +32,14 @@ def log_weights(absolute: Sequence[Term], relative: Sequence[Term], bound: float
         relative: terms whose rows are standardised first.
         bound: largest $|\omega|$.
         floor: least standard deviation to divide by.
+        spare: (B, N) float, rows that nobody needs any more, none of them in a term but the first relative one: the
+            result may take their place, which is still in the cache.
     """
     rows = [x for _, x in (*absolute, *relative)]
     plain = all(x.device.type == "cpu" and x.dtype == torch.float32 for x in rows)
     if plain and not absolute and len(relative) <= 2:
         (factor, x), *others = relative
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)  # (B, N)
+        out = torch.empty(x.shape) if spare is None or not _takes(spare, x) else spare  # (B, N)
         other, second = (array_of(others[0][1]), others[0][0]) if others else (None, 0.0)
         numbers = [np.float32(n) for n in (factor, second, bound, floor)]
         _log_weights(array_of(x), other, *numbers, out.numpy())  # type: ignore[call-arg]
@@ -44,6 +48,11 @@ def log_weights(absolute: Sequence[Term], relative: Sequence[Term], bound: float
         terms = [factor * x for factor, x in absolute] + [factor * standardise(x, floor) for factor, x in relative]
         omega = sum(terms[1:], terms[0]).clamp_(-bound, bound)  # (B, N)
         return omega.sub_((log_sum_exp(omega) - math.log(omega.shape[1]))[:, None])  # (B, N)
+
+
+def _takes(spare: Tensor, x: Tensor) -> bool:
+    """Return whether rows may be written over with rows as large as x."""
+    return spare.shape == x.shape and spare.dtype == x.dtype and spare.is_contiguous() and not spare.requires_grad
 
 
 def log_odds_of_largest(neg: Tensor, pos: Tensor, offset: Tensor | None, tau: float, k: int) -> Tensor:
