@@ -40,10 +40,17 @@ def divisible(subject: Subject) -> Outcome:
 
 
 def _apart_in_one_pass(loss: Loss, batch: Batch) -> float:
-    """Return how far a loss is from the log-sum-exp that it says it is, 0 if it says nothing."""
+    """Return how far a loss and its gradients are from the log-sum-exp that it says it is, 0 if it says nothing."""
     seen = batch.given(*batch.leaves)
     exponent = loss.as_log_sum_exp(seen) if says_its_exponent(type(loss)) else None
-    return far(loss(seen), log_sum_exp_of_gaps(seen.neg, seen.pos, *exponent)) if exponent else 0.0  # (B,), (B,)
+    if exponent is None:
+        return 0.0
+    beta, offset = exponent
+    beta = beta.detach() if isinstance(beta, Tensor) else beta
+    offset = None if offset is None else offset.detach()  # (B, N)
+    values = loss(seen), log_sum_exp_of_gaps(seen.neg, seen.pos, beta, offset)  # (B,), (B,)
+    grads = [torch.autograd.grad(v.sum(), batch.leaves, allow_unused=True, materialize_grads=True) for v in values]
+    return max(far(*values), *map(far, *grads))
 
 
 def cut(batch: Batch, share: float) -> tuple[slice, slice]:

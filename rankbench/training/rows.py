@@ -8,7 +8,7 @@ from rankbench.data.interactions import Interactions
 from rankbench.errors import UserError
 from rankbench.losses import ListLoss, Lists, Loss, Scores
 from rankbench.rows_on import relevant
-from rankbench.training.step import LogProbability
+from rankbench.training.pieces import LogProbability
 
 
 def needs_vectors(loss: str, backbone: str) -> UserError:

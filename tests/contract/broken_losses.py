@@ -174,6 +174,18 @@ class NotTheExponentItSays(Good):
         return super().forward(s)
 
 
+class ExponentWithGradients(Loss):
+    """The value is what it says; the gradient also flows through the exponent."""
+
+    divisible = True
+
+    def as_log_sum_exp(self, s):
+        return LogSumExp(1 / (1 + s.pos.abs()))
+
+    def forward(self, s):
+        return log_sum_exp(gap_of(s) / (1 + s.pos.abs())[:, None])
+
+
 class DishonestlyDivisible(AcrossTheBatchOnPurpose):
     divisible = True
 

@@ -24,7 +24,7 @@ from rankbench.parallel import set_threads
 from rankbench.randomness import key, permutation
 from rankbench.sampling import WeightedNegatives
 from rankbench.spec import TrainSpec
-from rankbench.training import checkpoint, step
+from rankbench.training import checkpoint, pieces, step
 from rankbench.training.loop import Trained, Training
 from rankbench.training.progress import EpochEnd, Step
 from toy import random_split
@@ -111,7 +111,7 @@ DIVISIBLE += [Talos(), GuidedRec(), LLPAUC(), AdvInfoNCE(), DrRL(), SONG(k=5, ve
 @pytest.mark.parametrize("loss", DIVISIBLE)
 def test_pieces_have_the_gradients_of_the_whole_batch(loss, monkeypatch):
     torch.manual_seed(0)
-    monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
+    monkeypatch.setattr(pieces, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
     train_data = random_split().train
     loss.bind(train_data, 0)
     loss.double()

@@ -14,7 +14,7 @@ from rankbench.losses import LogSumExp, Loss, Scores, says_its_exponent
 from rankbench.losses.dsl import DSL
 from rankbench.losses.softmax import Softmax
 from rankbench.parallel import set_threads
-from rankbench.training import step
+from rankbench.training import pieces, step
 
 DIMS = st.sampled_from([1, 3, 16])  # few, because kernels are compiled for each
 
@@ -92,7 +92,7 @@ def test_it_is_the_mean_of_logsumexp_in_float64(B, N, items, d, each, shifted, l
 
 
 def without_one_pass(monkeypatch):
-    monkeypatch.setattr(step, "says_its_exponent", lambda loss: False)
+    monkeypatch.setattr(pieces, "says_its_exponent", lambda loss: False)
 
 
 LOSSES = [Softmax(tau=0.2), DSL(), DSL(gamma=0), DSL(lambda_similarity=-0.25, lambda_hardness=0.5)]
@@ -102,7 +102,7 @@ LOSSES = [Softmax(tau=0.2), DSL(), DSL(gamma=0), DSL(lambda_similarity=-0.25, la
 @pytest.mark.parametrize("items", [40, 400, 20_000])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_it_is_the_general_way_in_fewer_passes(loss, items, precision, monkeypatch):
-    monkeypatch.setattr(step, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
+    monkeypatch.setattr(pieces, "_PIECE", 7 * 30)  # seven rows a piece, the last one smaller
     x = Inputs.drawn(40, 30, items, 64, 0)
     x.user_vec, x.item_vec = (torch.nn.functional.normalize(vec) for vec in (x.user_vec, x.item_vec))
     found = gradients(loss, x, torch.float32, precision)
@@ -112,7 +112,7 @@ def test_it_is_the_general_way_in_fewer_passes(loss, items, precision, monkeypat
 
 
 def test_threads_change_no_bit(monkeypatch):
-    monkeypatch.setattr(step, "_PIECE", 7 * 100)
+    monkeypatch.setattr(pieces, "_PIECE", 7 * 100)
     for items in (150, 400, 20_000):
         x, found = Inputs.drawn(200, 100, items, 16, 1), []
         for threads in (1, 2, 3):
@@ -164,7 +164,7 @@ def test_what_a_loss_trains_gets_its_gradients(monkeypatch):
             self.unused = torch.nn.Parameter(torch.ones(()))
 
     x = Inputs.drawn(8, 5, 20, 3, 3)
-    monkeypatch.setattr(step._Batch, "differentiate_softmax", None)  # not to be called
+    monkeypatch.setattr(pieces._Batch, "differentiate_softmax", None)  # not to be called
     gradients(Learning(), x, torch.float32)
     with pytest.raises(TypeError):
         gradients(Softmax(), x, torch.float32)
