@@ -69,7 +69,8 @@ def _draw(pairs: Sequence[Pair], points: dict[Series, tuple[float, float]], name
         for part in (drawn.lines[0], *drawn.lines[2]):
             part.set_gid(one.gid)
     axes.margins(0.12)
-    _name_points(axes, {one: at for one, at in points.items() if at in on_front} | points)
+    baselines = {one: at for one, at in points.items() if (line := pairs[one.number].line).key == line.baseline_key}
+    _name_points(axes, {one: at for one, at in points.items() if at in on_front} | baselines | points)
     axes.set_xlabel(f"{name}, test {PLAIN}")
     axes.set_ylabel(f"{name}, test {SHIFTED}")
     return figure
