@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankbench.rowwise import (
@@ -199,6 +199,7 @@ def test_places_of_rows_that_are_not_numbers_can_be_gathered():
 
 @pytest.mark.parametrize("kind", ROWS)
 @settings(max_examples=10, deadline=None)
+@example(n=1, scale=30.0, seed=825)
 @given(n=st.sampled_from([1, 2, 7, 64, 1000]), scale=st.sampled_from([1e-3, 1.0, 30.0]), seed=st.integers(0, 10**6))
 def test_sum_of_softplus_and_its_gradient(kind, n, scale, seed):
     g = torch.Generator().manual_seed(seed)
@@ -206,7 +207,7 @@ def test_sum_of_softplus_and_its_gradient(kind, n, scale, seed):
     weight = torch.randn(2, generator=g)
     wide = x.detach().double().requires_grad_()
     expected = torch.logaddexp(wide, torch.zeros((), dtype=torch.float64)).sum(dim=1)
-    torch.testing.assert_close(sum_of_softplus(x).double(), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(sum_of_softplus(x).double(), expected, rtol=1e-6, atol=1e-34)  # e^x below e^-87 is 0
     torch.testing.assert_close(softplus_and_slope(x)[1].double(), torch.sigmoid(wide), rtol=1e-6, atol=1e-35)
     (grad,) = torch.autograd.grad(sum_of_softplus(x), x, weight)
     torch.testing.assert_close(grad.double(), torch.sigmoid(wide) * weight[:, None], rtol=1e-6, atol=1e-35)
