@@ -19,8 +19,8 @@ from rankbench.training.loop import Training
 
 GROUP = "Speed"
 
-MOST = 2.0
-"""How many times softmax's step is worth a note: one that is taken in a single pass with its scores."""
+MOST = 1.5
+"""How many times softmax's step is worth a note."""
 
 _ROUNDS = 5
 _SHAPES = {"negatives": Shape(1024, 1000, 64), "lists": Shape(64, 1, 64), "vectors": Shape(1024, 1, 64)}
