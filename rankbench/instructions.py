@@ -100,9 +100,9 @@ def _over_chunks(row: Any, lanes: Any, start: float, combine: Any) -> Any:
         width = ir.Constant(size.type, CHUNK)
         end = builder.mul(builder.sdiv(size, width), width)
         with cgutils.for_range_slice(builder, ir.Constant(size.type, 0), end, width) as (at, _):
-            entries = _loaded(builder, given.data, at, whole)
+            entries = _loaded(context, builder, row, given.data, at)
             builder.store(combine(builder, builder.load(found), entries), found)
-        builder.store(builder.load(found), builder.bitcast(written.data, whole.as_pointer()), align=_align(whole))
+        builder.store(builder.load(found), builder.bitcast(written.data, whole.as_pointer()), align=_align(lanes))
         return context.get_dummy_value()
 
     return types.void(row, lanes), write
@@ -112,7 +112,7 @@ def _together(lanes: Any, combine: Any) -> Any:
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         whole = _chunk_of(context, lanes)
         array = context.make_array(lanes)(context, builder, values[0])
-        found = _loaded(builder, array.data, ir.Constant(ir.IntType(64), 0), whole)
+        found = _loaded(context, builder, lanes, array.data, ir.Constant(ir.IntType(64), 0))
         nothing, half = ir.Constant(whole, ir.Undefined), CHUNK // 2
         while half:
             places = [(i + half) % CHUNK for i in range(CHUNK)]
@@ -127,23 +127,23 @@ def _chunk_of(context: Any, row: Any) -> Any:
     return ir.VectorType(context.get_value_type(row.dtype), CHUNK)
 
 
-def _align(whole: Any) -> int:
-    """Return what a chunk is aligned to: one entry of it."""
-    return 8 if isinstance(whole.element, ir.DoubleType) else 4
+def _align(row: Any) -> int:
+    """Return what a chunk of a row is aligned to, in bytes: one entry of it."""
+    size: int = row.dtype.bitwidth // 8
+    return size
 
 
-def _loaded(builder: Any, data: Any, at: Any, whole: Any) -> Any:
-    entries = builder.load(builder.bitcast(builder.gep(data, [at]), whole.as_pointer()))
-    entries.align = _align(whole)
+def _loaded(context: Any, builder: Any, row: Any, data: Any, at: Any) -> Any:
+    """Return the chunk of a row that begins at an entry."""
+    entries = builder.load(builder.bitcast(builder.gep(data, [at]), _chunk_of(context, row).as_pointer()))
+    entries.align = _align(row)
     return entries
 
 
 def _comparison(row: Any, compare: Any) -> Any:
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         array = context.make_array(row)(context, builder, values[0])
-        whole = ir.VectorType(context.get_value_type(row.dtype), CHUNK)
-        entries = builder.load(builder.bitcast(builder.gep(array.data, [values[1]]), whole.as_pointer()))
-        entries.align = row.dtype.bitwidth // 8
+        whole, entries = _chunk_of(context, row), _loaded(context, builder, row, array.data, values[1])
         one = builder.insert_element(ir.Constant(whole, ir.Undefined), values[2], ir.Constant(_LANE, 0))
         first = ir.Constant(ir.VectorType(_LANE, CHUNK), [0] * CHUNK)
         all_alike = builder.shuffle_vector(one, ir.Constant(whole, ir.Undefined), first)
