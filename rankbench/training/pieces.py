@@ -33,28 +33,16 @@ LogProbability = Callable[[Tensor, Tensor], Tensor]
 """Of users (B,) and items (B, M): the log-probabilities (B, M) that a sampler's draw for the user is the item."""
 
 
-def in_pieces(
-    loss: Loss,
-    query: Tensor,
-    item_vec: Tensor,
-    user: Tensor,
-    pos: Tensor,
-    neg: Tensor,
-    log_probability: LogProbability,
-    precision: str,
-) -> tuple[Tensor, list[Tensor]]:
+def in_pieces(batch: PiecedBatch) -> tuple[Tensor, list[Tensor]]:
     """Return the mean loss () and its gradients (B, d) and (I, d), computed in pieces of rows.
 
     There are none if the loss does not depend on the scores. Those of its own parameters are added to them.
     """
-    batch = _Batch(loss, query, item_vec, user, pos, neg, log_probability, precision)
-    rows = min(max(1, _PIECE // neg.shape[1]), PIECE_ROWS)
-    if type(loss).measure is Loss.measure:
-        over_blocks(batch.differentiate, len(user), rows)
-    else:
-        over_blocks(batch.measure, len(user), rows)
+    rows = min(max(1, _PIECE // batch.neg.shape[1]), PIECE_ROWS)
+    if type(batch.loss).measure is not Loss.measure:
+        over_blocks(batch.measure, len(batch.user), rows)
         batch.put_measures_together()
-        over_blocks(batch.differentiate, len(user), rows)
+    over_blocks(batch.differentiate, len(batch.user), rows)
     batch.give_loss_its_gradients()
     return batch.values.mean(), batch.gradients() if batch.reaches_scores else []
 
@@ -62,7 +50,7 @@ def in_pieces(
 class _Piece(Scores):
     """The scores of some rows of a batch, ready to be differentiated; what a loss does not look at is not computed."""
 
-    def __init__(self, batch: _Batch, rows: slice) -> None:
+    def __init__(self, batch: PiecedBatch, rows: slice) -> None:
         self.batch, self.rows, self.kept, self.measured = batch, rows, {}, None
 
     @lazy
@@ -102,7 +90,7 @@ class _Piece(Scores):
         return self.batch.log_probability(self.user, item)  # (b, M)
 
 
-class _Batch:
+class PiecedBatch:
     """A batch in the making; `measure` and `differentiate` work on the piece start..stop, each on one thread."""
 
     def __init__(

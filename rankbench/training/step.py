@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rankbench.losses import Loss, Scores
 from rankbench.scoring import has_one_pass, score, score_with_similarity, similarity
-from rankbench.training.pieces import LogProbability, in_pieces
+from rankbench.training.pieces import LogProbability, PiecedBatch, in_pieces
 
 _asking: WeakSet[Loss] = WeakSet()
 """Losses that have asked for the similarity of items: in their next steps it may come with the scores."""
@@ -38,7 +38,8 @@ def backward(
         precision: of the products with the negatives, "fp32" or "bf16".
     """
     if query.device.type == "cpu" and loss.divisible:
-        value, grads = in_pieces(loss, query.detach(), item_vec.detach(), user, pos, neg, log_probability, precision)
+        vectors = query.detach(), item_vec.detach()  # (B, d), (I, d)
+        value, grads = in_pieces(PiecedBatch(loss, *vectors, user, pos, neg, log_probability, precision))
         if grads:
             torch.autograd.backward([query, item_vec], grads)
         return value

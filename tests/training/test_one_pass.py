@@ -164,7 +164,7 @@ def test_what_a_loss_trains_gets_its_gradients(monkeypatch):
             self.unused = torch.nn.Parameter(torch.ones(()))
 
     x = Inputs.drawn(8, 5, 20, 3, 3)
-    monkeypatch.setattr(pieces._Batch, "differentiate_softmax", None)  # not to be called
+    monkeypatch.setattr(pieces.PiecedBatch, "differentiate_softmax", None)  # not to be called
     gradients(Learning(), x, torch.float32)
     with pytest.raises(TypeError):
         gradients(Softmax(), x, torch.float32)
